@@ -1,0 +1,30 @@
+//! The words of roomcast as types: rooms, principals, positions, items, errors.
+//!
+//! Pure: no I/O, no clock, no async. Every other crate speaks in these types; the
+//! prost types stop at the crates of layer 1. One concept has one name, and the name
+//! is the one in `docs/GLOSSARY.md`.
+mod control;
+mod error;
+mod id;
+mod item;
+mod position;
+mod presence;
+mod principal;
+mod room;
+mod settings;
+
+pub use control::{Notice, NoticeLevel, Order, OrderAct, SystemEvent};
+pub use error::{Error, ErrorReason, Result};
+pub use id::{ConnectionId, GatewayId, Incarnation, InvalidId, LeaseId, MessageId};
+pub use item::{Body, Event, Item, RoomBatch, RoomEvent, RoomTraffic, Sender, Signal, TraceParent};
+pub use position::{Epoch, Position};
+pub use presence::{
+    Departure, GatewayInfo, PresenceBatch, PresenceChange, PresenceCounts, PresenceEntry,
+    PresenceTotals, Who,
+};
+pub use principal::{ADMIN_ROLE, Credential, Principal, PrincipalId, Verified};
+pub use room::{InvalidRoomName, RoomName, Shard};
+pub use settings::{Envelope, JoinLeave, Rights, RoomSettings};
+
+/// Largest message body in bytes that any part accepts, on any way in.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;

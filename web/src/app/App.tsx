@@ -1,0 +1,83 @@
+import { useEffect, useState } from 'react';
+
+import { Chat } from '../client/chat';
+import type { Room } from '../client/room';
+import { Session, type Person } from '../client/session';
+import { useObservable } from '../components/ui/useObservable';
+import type { Settings } from '../config/settings';
+import { ConnectionLamp } from '../features/connection/ConnectionLamp';
+import { Notices } from '../features/notice/Notices';
+import { OnlineCount } from '../features/presence/OnlineCount';
+import { JoinForm } from '../features/room/JoinForm';
+import { RoomView } from '../features/room/RoomView';
+import { SignIn } from '../features/signin/SignIn';
+
+interface SignedIn {
+  person: Person;
+  chat: Chat;
+  room: string | undefined;
+}
+
+/** Finishes a sign-in that is under way, then shows the door or the chat. */
+export function App({ settings }: { settings: Settings }) {
+  const [session] = useState(() => new Session(settings));
+  const [signedIn, setSignedIn] = useState<SignedIn | undefined>();
+  const [problem, setProblem] = useState<string | undefined>();
+
+  useEffect(() => {
+    session.resume().then(
+      (resumed) => {
+        if (resumed === undefined) return;
+        const { protocol, host } = window.location;
+        const url = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/ws`;
+        const chat = new Chat(url, resumed.person, () => session.token());
+        setSignedIn({ person: resumed.person, chat, room: resumed.room });
+      },
+      (error: unknown) => setProblem(`Signing in failed: ${String(error)}`),
+    );
+  }, [session]);
+
+  if (signedIn === undefined) {
+    const room = window.sessionStorage.getItem('roomcast.room') ?? undefined;
+    const signIn = () => {
+      session.signIn(room).catch((error: unknown) => setProblem(`The issuer cannot be reached: ${String(error)}`));
+    };
+    return <SignIn onSignIn={signIn} problem={problem} />;
+  }
+  return <ChatPage {...signedIn} version={settings.version} onSignOut={() => void session.signOut()} />;
+}
+
+interface ChatPageProps extends SignedIn {
+  version: string;
+  onSignOut: () => void;
+}
+
+function ChatPage({ person, chat, room: firstRoom, version, onSignOut }: ChatPageProps) {
+  const link = useObservable(chat.link);
+  const [room, setRoom] = useState<Room | undefined>(() => (firstRoom === undefined ? undefined : chat.join(firstRoom)));
+  const join = (name: string) => {
+    window.sessionStorage.setItem('roomcast.room', name);
+    setRoom(chat.join(name));
+  };
+  return (
+    <div className="page">
+      <header className="top">
+        <h1>roomcast</h1>
+        <ConnectionLamp link={link} />
+        <OnlineCount />
+        <span className="person">
+          {person.name}{' '}
+          <button type="button" onClick={onSignOut}>
+            Sign out
+          </button>
+        </span>
+      </header>
+      <Notices chat={chat} />
+      <main>
+        <JoinForm room={room?.name ?? firstRoom ?? 'general'} onJoin={join} />
+        {room !== undefined && <RoomView key={room.name} chat={chat} room={room} mine={person.subject} />}
+      </main>
+      <footer className="bottom">roomcast {version}</footer>
+    </div>
+  );
+}
