@@ -17,7 +17,7 @@ export default tseslint.config(
     plugins: { 'react-hooks': hooks },
     rules: { ...hooks.configs.recommended.rules, 'no-console': 'error' },
   },
-  { files: ['scripts/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } } },
+  { files: ['scripts/*.mjs', 'sdk/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly' } } },
   layer(['src/client/**'], ['react', 'react-dom', '**/features/**', '**/components/**', '**/app/**'], 'client holds no React'),
   layer(['src/components/**'], ['**/features/**', '**/client/**', '**/app/**'], 'components only draw'),
   layer(['src/features/**'], ['**/app/**'], 'features do not know the app'),

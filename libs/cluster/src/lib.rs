@@ -1,0 +1,11 @@
+//! A whole roomcast for tests: the real binaries as separate processes on real parts, or the
+//! all-in-one, and what is needed to load them, break them and look into them.
+//!
+//! The tests across services stand in `tests/`. They see the system from outside, as its users do.
+pub mod binaries;
+pub mod load;
+pub mod service;
+pub mod system;
+
+pub use service::Service;
+pub use system::{Shape, System};

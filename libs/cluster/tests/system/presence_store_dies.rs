@@ -1,0 +1,96 @@
+//! Redis flushed and killed: messages are unaffected, presence is "unavailable" and never zero
+//! meanwhile, and right within 12 s after it is back.
+use cluster::{Shape, System};
+use serde_json::{Value, json};
+use testkit::client::{Client, CommandError, Incoming};
+use testkit::poll;
+use tokio::sync::mpsc;
+
+use crate::{s, turn};
+
+struct People(Vec<(Client, mpsc::Receiver<Incoming>)>, std::sync::Arc<str>);
+
+impl People {
+    async fn join(system: &System) -> Self {
+        let room = system.fresh_room("redis");
+        let mut people = Vec::new();
+        for index in 0..5 {
+            let token = system.token(&format!("p{index}"), &[]).unwrap();
+            let url = &system.urls()[index % 3];
+            let (client, incoming, _) = Client::connect(url, &token).await.unwrap();
+            client.subscribe(&room, None).await.unwrap();
+            people.push((client, incoming));
+        }
+        Self(people, room)
+    }
+
+    async fn count(&self) -> Result<u64, CommandError> {
+        let stats = self.0[0].0.command("presence_stats", json!({"channel": &*self.1})).await?;
+        Ok(stats["num_users"].as_u64().unwrap_or(0))
+    }
+
+    async fn chat_works(&mut self) {
+        let data = json!({"channel": &*self.1, "data": {"text": "still here"}});
+        self.0[0].0.command("publish", data).await.expect("messages need no presence");
+        loop {
+            let message = tokio::time::timeout(s(5), self.0[4].1.recv()).await.expect("delivered");
+            if matches!(message, Some(Incoming::Push(push)) if push.publication.is_some()) {
+                return;
+            }
+        }
+    }
+}
+
+async fn stats(system: &System) -> Value {
+    let url = format!("{}/stats", system.http_url(0));
+    cluster::service::http().unwrap().get(url).send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flushed_redis_is_filled_again_within_12_s() {
+    let _turn = turn().await;
+    let system = Shape::processes().start().await.unwrap();
+    let mut people = People::join(&system).await;
+    poll::until(s(10), "five people", || async { people.count().await.ok() == Some(5) })
+        .await
+        .unwrap();
+    system.outside().unwrap().redis.command(&["FLUSHALL"]).await.unwrap();
+    people.chat_works().await;
+    poll::until(s(12), "five people again", || async { people.count().await.ok() == Some(5) })
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_redis_makes_presence_unavailable_and_never_zero() {
+    let _turn = turn().await;
+    let system = Shape::processes().start().await.unwrap();
+    let mut people = People::join(&system).await;
+    poll::until(s(10), "five people", || async { people.count().await.ok() == Some(5) })
+        .await
+        .unwrap();
+    let redis = &system.outside().unwrap().redis;
+    redis.kill9();
+    people.chat_works().await;
+    let dead = tokio::time::Instant::now();
+    let mut refused = 0;
+    while dead.elapsed() < s(15) {
+        match people.count().await {
+            Ok(count) => assert_eq!(count, 5, "an answer that is older than the crash, never less"),
+            Err(CommandError::Refused(refusal)) => {
+                assert!(refusal.temporary, "{refusal}");
+                refused += 1;
+            }
+            Err(CommandError::Unanswered(why)) => panic!("presence must answer: {why}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    assert!(refused > 0, "it was told that presence is unavailable");
+    assert!(stats(&system).await["principals"].is_null(), "unknown is not zero");
+    people.chat_works().await;
+
+    redis.restart().await.unwrap();
+    poll::until(s(12), "five people again", || async { people.count().await.ok() == Some(5) })
+        .await
+        .unwrap();
+}
