@@ -1,0 +1,60 @@
+//! Load as real clients make it, against a running system; figures as JSON.
+//!
+//! Open loop: messages are sent by the clock, however slow the answers are. What is measured is CPU
+//! seconds and memory of the server's processes for a known amount of work, so that figures of one
+//! run can be compared with each other, whatever else the machine does.
+mod ack;
+mod fanout;
+mod idle;
+mod latency;
+mod processes;
+mod socket;
+mod storm;
+mod target;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::target::Target;
+
+#[derive(Parser)]
+#[command(name = "roomcast-bench", about = "Loads a running roomcast and measures what it costs")]
+struct Arguments {
+    /// What `roomcast-cluster` printed: where the system is, tokens, process ids.
+    #[arg(long)]
+    system: PathBuf,
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// Messages to the members of rooms.
+    Fanout(fanout::Fanout),
+    /// Connections that have joined a room and say nothing.
+    Idle(idle::Idle),
+    /// Many connects at once, token checked and room joined.
+    Storm(storm::Storm),
+    /// One publisher, one message after the other, from publish to ack.
+    Ack(ack::Ack),
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let text =
+        std::fs::read_to_string(&arguments.system).context("cannot read the system's file")?;
+    let target: Target = serde_json::from_str(&text).context("not what roomcast-cluster prints")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let figures = runtime.block_on(async {
+        match arguments.scenario {
+            Scenario::Fanout(scenario) => scenario.run(&target).await,
+            Scenario::Idle(scenario) => scenario.run(&target).await,
+            Scenario::Storm(scenario) => scenario.run(&target).await,
+            Scenario::Ack(scenario) => scenario.run(&target).await,
+        }
+    })?;
+    println!("{}", serde_json::to_string_pretty(&figures)?);
+    Ok(())
+}

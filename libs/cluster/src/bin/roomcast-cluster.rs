@@ -1,0 +1,57 @@
+//! Starts a whole system on this machine for work by hand and for the bench, and holds it until its
+//! standard input ends.
+//!
+//! Prints one JSON line: socket URLs, HTTP URLs, the admin port, access tokens, and the processes
+//! with their ids. Everything it started ends with it.
+use std::io::Read;
+
+use anyhow::{Context, bail};
+use cluster::{Service, Shape, System};
+use serde_json::json;
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(hold())
+}
+
+async fn hold() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: roomcast-cluster all-in-one|processes GATEWAYS TOKENS";
+    let shape = arguments.next().context(usage)?;
+    let gateways: usize = arguments.next().context(usage)?.parse().context(usage)?;
+    let tokens: usize = arguments.next().context(usage)?.parse().context(usage)?;
+    let system = match shape.as_str() {
+        "all-in-one" => Shape::all_in_one().start().await?,
+        "processes" => {
+            let one_each = Shape { gateways, rooms: 1, presence: 1, auth: 1, ..Shape::processes() };
+            one_each.start().await?
+        }
+        _ => bail!(usage),
+    };
+    println!("{}", describe(&system, tokens)?);
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    Ok(())
+}
+
+fn describe(system: &System, tokens: usize) -> anyhow::Result<serde_json::Value> {
+    let services = [&system.gateways, &system.rooms, &system.presence, &system.auth];
+    let named = |service: &Service| (service.name.clone(), service.program.process().pid());
+    let mut processes: Vec<_> = services.into_iter().flatten().map(named).collect();
+    if let Some(outside) = &system.outside {
+        processes.push(("rabbitmq".into(), outside.rabbit.process().pid()));
+        processes.push(("postgresql".into(), outside.postgres.process().pid()));
+        processes.push(("redis".into(), outside.redis.process().pid()));
+    }
+    let http: Vec<_> = (0..system.gateways.len()).map(|index| system.http_url(index)).collect();
+    let people: anyhow::Result<Vec<_>> =
+        (0..tokens).map(|index| system.token(&format!("person-{index}"), &[])).collect();
+    let admin = system.rooms.first().unwrap_or(&system.gateways[0]).admin_port;
+    Ok(json!({
+        "urls": system.urls(),
+        "http": http,
+        "admin": format!("http://127.0.0.1:{admin}"),
+        "admin_token": system.token("root", &["admin"])?,
+        "tokens": people?,
+        "processes": processes.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+    }))
+}
