@@ -17,7 +17,11 @@ pub struct InvalidId {
 fn checked(text: &str, what: &'static str, min: usize, max: usize) -> Result<Arc<str>, InvalidId> {
     let fits = (min..=max).contains(&text.len());
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
-    if fits && text.bytes().all(plain) { Ok(text.into()) } else { Err(InvalidId { what, min, max }) }
+    if fits && text.bytes().all(plain) {
+        Ok(text.into())
+    } else {
+        Err(InvalidId { what, min, max })
+    }
 }
 
 macro_rules! text_id {

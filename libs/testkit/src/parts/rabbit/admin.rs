@@ -175,8 +175,10 @@ impl Inner {
 
     fn call(&self, flags: &[&str], expression: &str) -> Result<String> {
         let address = format!("localhost:{}", self.dist_port);
+        // A name for each call: the node refuses two callers of one name at a time.
+        let name = format!("call{}", uuid::Uuid::new_v4().simple());
         let mut child = Command::new(&self.erl_call)
-            .args(["-r", "-timeout", "20", "-address", &address, "-c", &self.cookie])
+            .args(["-h", &name, "-timeout", "20", "-address", &address, "-c", &self.cookie])
             .args(flags)
             .arg("-e")
             .stdin(Stdio::piped())
