@@ -181,6 +181,7 @@ impl Recipe {
 }
 
 /// Finds a program in `folders` or on the path.
+#[expect(clippy::disallowed_methods, reason = "the path is no configuration of ours")]
 pub(super) fn find_program(name: &str, package: &str, folders: &[PathBuf]) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders
@@ -208,6 +209,7 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Polls until `done` says so, or fails after `patience`.
+#[expect(clippy::disallowed_methods, reason = "runs on blocking threads alone")]
 pub(super) fn wait_until(
     what: &str,
     patience: Duration,

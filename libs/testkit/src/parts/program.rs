@@ -30,7 +30,8 @@ impl Program {
         env: &[(&'static str, String)],
         files: &[(&str, String)],
     ) -> Result<Self> {
-        let dir = PartDir::new(program.file_name().and_then(|name| name.to_str()).unwrap_or("program"))?;
+        let dir =
+            PartDir::new(program.file_name().and_then(|name| name.to_str()).unwrap_or("program"))?;
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).with_context(|| (*name).to_owned())?;
         }

@@ -1,0 +1,68 @@
+//! The auth service as the others know it.
+mod convert;
+mod remote;
+mod server;
+
+use async_trait::async_trait;
+use domain::{Credential, Principal, Result, Verified};
+
+use crate::Call;
+
+pub use remote::RemoteAuth;
+pub use server::server;
+
+/// Verifies credentials and keeps API keys.
+#[async_trait]
+pub trait Auth: Send + Sync + 'static {
+    /// Proves a credential. Idempotent.
+    ///
+    /// Fails with `InvalidCredential` or `CredentialExpired` only when the credential is *proved*
+    /// bad or ended; whatever keeps auth from deciding is `Unavailable`.
+    async fn verify(&self, call: Call, credential: Credential) -> Result<Verified>;
+
+    /// Makes an API key. `by` must be an admin. The secret is in this answer and nowhere else.
+    async fn create_key(&self, call: Call, by: Principal, new: NewKey) -> Result<CreatedKey>;
+
+    /// Keys that exist, revoked and ended ones too, newest first, at most 1,000. `by` must be an admin.
+    async fn list_keys(&self, call: Call, by: Principal) -> Result<Vec<KeyInfo>>;
+
+    /// Ends a key at once. `NotFound` for an unknown one; ending it twice is no error.
+    async fn revoke_key(&self, call: Call, by: Principal, key_id: String) -> Result<()>;
+}
+
+/// A key to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// What it is for, 1 to 64 characters; the name that a message published with it shows.
+    pub name: String,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// How long it holds, milliseconds; `None` for ever.
+    pub ttl_ms: Option<u64>,
+}
+
+/// A key that was made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CreatedKey {
+    /// What is known of it from now on.
+    pub info: KeyInfo,
+    /// `rck_<key id>_<256 random bits>`: shown once.
+    pub secret: String,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its public part.
+    pub key_id: String,
+    /// What it is for.
+    pub name: String,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// When it was made, Unix milliseconds.
+    pub created_at_ms: i64,
+    /// When it ends, Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// When it was revoked, Unix milliseconds.
+    pub revoked_at_ms: Option<i64>,
+}

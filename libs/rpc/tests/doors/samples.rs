@@ -1,0 +1,198 @@
+//! One value of each type, with every field set to something that is not its default.
+use bytes::Bytes;
+use domain::{
+    Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Incarnation, Item,
+    JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Position, PresenceCounts,
+    PresenceEntry, PresenceTotals, Principal, PrincipalId, Rights, RoomName, RoomSettings, Sender,
+    Verified, Who,
+};
+use rpc::admin::{AuditRow, Member, RoomDetail, RoomInfo, Stats};
+use rpc::auth::{CreatedKey, KeyInfo};
+use rpc::presence::Lease;
+use rpc::rooms::{Fetched, HistoryPage, Joined, Published};
+use uuid::Uuid;
+
+pub fn room() -> RoomName {
+    RoomName::parse("chat:general").unwrap()
+}
+
+pub fn id(subject: &str) -> PrincipalId {
+    PrincipalId::new("https://issuer/realms/chat", subject)
+}
+
+pub fn principal(role: &str) -> Principal {
+    Principal { id: id("alice"), name: "Älice".into(), roles: vec!["user".into(), role.into()] }
+}
+
+pub fn connection() -> ConnectionId {
+    ConnectionId(Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0))
+}
+
+pub fn lease_id() -> LeaseId {
+    LeaseId(Uuid::from_u128(7))
+}
+
+pub fn incarnation() -> Incarnation {
+    Incarnation(Uuid::from_u128(8))
+}
+
+pub fn gateway() -> GatewayId {
+    GatewayId::parse("gateway-1").unwrap()
+}
+
+pub fn message_id() -> MessageId {
+    MessageId::parse("message-0001").unwrap()
+}
+
+pub fn position() -> Position {
+    Position { epoch: Epoch::new("epoch"), offset: 42 }
+}
+
+pub fn sender() -> Sender {
+    Sender { id: id("alice"), name: "Älice".into(), connection: Some(connection()) }
+}
+
+pub fn who() -> Who {
+    Who { id: id("alice"), name: "Älice".into(), connection: connection() }
+}
+
+pub fn entry() -> PresenceEntry {
+    PresenceEntry { who: who(), gateway: gateway() }
+}
+
+/// Every kind of item, with and without what may be absent.
+pub fn items() -> Vec<Item> {
+    let message = |sender, gateway, data: &'static [u8]| Body::Message {
+        sender,
+        gateway,
+        data: Bytes::from_static(data),
+    };
+    let kick =
+        Body::Event(Event::Kick { target: id("bob"), by: id("alice"), reason: "spam".into() });
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let item = |offset, body, trace: Option<&str>| Item {
+        offset,
+        message_id: message_id(),
+        time_ms: 1_700_000_000_000,
+        body,
+        trace: trace.map(Into::into),
+    };
+    let over_http = Sender { connection: None, ..sender() };
+    vec![
+        item(1, message(Some(sender()), Some(gateway()), b"{\"text\":\"\0\xff\"}"), Some(trace)),
+        item(2, message(Some(over_http), None, b"1"), None),
+        item(3, message(None, None, b""), None),
+        item(4, kick, None),
+    ]
+}
+
+pub fn joined() -> Joined {
+    let settings = RoomSettings {
+        stored: true,
+        presence: true,
+        join_leave: JoinLeave::User,
+        envelope: Envelope::None,
+    };
+    Joined { settings, rights: Rights { publish: true, moderate: true }, head: position() }
+}
+
+pub fn published() -> Published {
+    Published { position: position(), duplicate: true }
+}
+
+pub fn page() -> HistoryPage {
+    HistoryPage { items: items(), head: position() }
+}
+
+pub fn fetched() -> Fetched {
+    Fetched { head: position(), oldest: 3, items: items() }
+}
+
+pub fn orders() -> Vec<Order> {
+    let order = |number, act| Order { number, time_ms: 5, act };
+    vec![
+        order(1, OrderAct::Disconnect { target: id("bob"), reason: "x".into(), reconnect: true }),
+        order(2, OrderAct::Unsubscribe { target: id("bob"), room: room(), reason: "y".into() }),
+        order(3, OrderAct::Notice(notice())),
+    ]
+}
+
+pub fn notice() -> Notice {
+    Notice { id: "n1".into(), text: "Redundancy".into(), level: NoticeLevel::Warning }
+}
+
+pub fn lease() -> Lease {
+    Lease { id: lease_id(), ttl_ms: 10_000, renew_ms: 3_000 }
+}
+
+pub fn counts() -> PresenceCounts {
+    PresenceCounts { connections: 5, principals: 4 }
+}
+
+pub fn totals() -> PresenceTotals {
+    PresenceTotals { connections: 5, principals: 4, gateways: 3 }
+}
+
+pub fn gateway_info() -> GatewayInfo {
+    GatewayInfo { gateway: gateway(), incarnation: incarnation(), connections: 9 }
+}
+
+pub fn verified(role: &str) -> Verified {
+    Verified { principal: principal(role), expires_at_ms: Some(1_700_000_000_000) }
+}
+
+pub fn key() -> KeyInfo {
+    KeyInfo {
+        key_id: "k1".into(),
+        name: "script".into(),
+        roles: vec!["admin".into()],
+        created_at_ms: 1,
+        expires_at_ms: Some(2),
+        revoked_at_ms: Some(3),
+    }
+}
+
+pub fn created_key() -> CreatedKey {
+    CreatedKey { info: key(), secret: "rck_k1_secret".into() }
+}
+
+pub fn room_info() -> RoomInfo {
+    RoomInfo { room: room(), title: "Allgemein".into(), head: position(), created_at_ms: 11 }
+}
+
+pub fn stats() -> Stats {
+    Stats {
+        version: "1.2.3".into(),
+        rooms: 1,
+        items: 2,
+        presence: Some(totals()),
+        gateways: Some(vec![gateway_info()]),
+    }
+}
+
+pub fn detail() -> RoomDetail {
+    RoomDetail {
+        info: room_info(),
+        kind: "chat".into(),
+        oldest: 2,
+        items: 3,
+        members: 4,
+        counts: Some(counts()),
+        banned: vec![id("bob")],
+    }
+}
+
+pub fn member() -> Member {
+    Member { id: id("bob"), since_ms: 12 }
+}
+
+pub fn audit_row() -> AuditRow {
+    AuditRow {
+        number: 1,
+        time_ms: 2,
+        by: id("alice"),
+        act: "kick".into(),
+        target: "room=general".into(),
+        outcome: "ok".into(),
+    }
+}

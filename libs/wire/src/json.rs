@@ -1,0 +1,60 @@
+//! The JSON format: one object a message, messages of a frame joined by a newline.
+//!
+//! Reading is strict where the protocol is (one newline between objects, known fields once and of
+//! their type) and takes what it allows (unknown fields, `null` for an absent one). Nothing that
+//! comes in makes it panic, recurse without a bound or grow beyond a small multiple of the frame.
+//! Writing goes into a single buffer; no payload can break out of the object that holds it.
+mod envelope;
+mod payload;
+mod schema;
+mod value;
+
+use bytes::Bytes;
+
+use crate::{Command, DecodeError, Push, Reply, client};
+
+pub(crate) use payload::embed;
+
+/// Room for a typical message, so that the buffer seldom grows.
+const MESSAGE_BYTES: usize = 256;
+
+pub(crate) fn decode(frame: &[u8], commands_max: usize) -> Result<Vec<Command>, DecodeError> {
+    let mut commands = Vec::with_capacity(1);
+    envelope::each(frame, |text| {
+        if commands.len() >= commands_max {
+            return Err(DecodeError::TooMany);
+        }
+        let (command, rest) = envelope::command(text)?;
+        commands.push(command);
+        Ok(rest)
+    })?;
+    Ok(commands)
+}
+
+pub(crate) fn decode_server(frame: &[u8]) -> Result<Vec<client::ServerMessage>, DecodeError> {
+    let mut messages = Vec::with_capacity(1);
+    envelope::each(frame, |text| {
+        let (message, rest) = envelope::server_message(text)?;
+        messages.push(message);
+        Ok(rest)
+    })?;
+    Ok(messages)
+}
+
+pub(crate) fn encode_command(command: &Command) -> Bytes {
+    let mut out = Vec::with_capacity(MESSAGE_BYTES);
+    envelope::write_command(command, &mut out);
+    out.into()
+}
+
+pub(crate) fn encode_reply(reply: &Reply) -> Bytes {
+    let mut out = Vec::with_capacity(MESSAGE_BYTES);
+    envelope::write_reply(reply, &mut out);
+    out.into()
+}
+
+pub(crate) fn encode_push(push: &Push) -> Bytes {
+    let mut out = Vec::with_capacity(MESSAGE_BYTES + push.payload_bytes());
+    envelope::write_push(push, &mut out);
+    out.into()
+}

@@ -1,0 +1,89 @@
+//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | faults`.
+//!
+//! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
+//! command that is run is shown before it runs, so that it can be repeated by hand.
+mod bench;
+mod ci;
+mod faults;
+mod r#gen;
+mod parts;
+mod report;
+mod shell;
+mod test;
+mod tidy;
+mod up;
+mod web;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use shell::Shell;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs and checks roomcast")]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Builds the page and the all-in-one binary, and runs it.
+    Up {
+        /// Builds what is fast to run instead of what is fast to build.
+        #[arg(long)]
+        release: bool,
+        /// Goes to `roomcast serve`.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Every test: Rust, page, browser; against real RabbitMQ, Redis and PostgreSQL.
+    Test {
+        /// Goes to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Everything that a change has to pass.
+    Ci,
+    /// Writes the generated reference pages, or checks that they are up to date.
+    Gen {
+        /// Changes nothing; fails if a page is out of date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks layers, names, sizes and words.
+    Tidy,
+    /// Measures: builds for speed and runs the load generator.
+    Bench {
+        /// Goes to the load generator.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// The long fault tests: many rounds of every fault against real processes.
+    Faults {
+        /// Goes to the tests.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let shell = Shell::new();
+    let ended = match CommandLine::parse().verb {
+        Verb::Up { release, args } => up::run(&shell, release, &args),
+        Verb::Test { args } => test::run(&shell, &args),
+        Verb::Ci => ci::run(&shell),
+        Verb::Gen { check } => r#gen::run(&shell, check),
+        Verb::Tidy => tidy::run(&shell),
+        Verb::Bench { args } => bench::run(&shell, &args),
+        Verb::Faults { args } => faults::run(&shell, &args),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

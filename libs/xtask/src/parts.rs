@@ -1,0 +1,138 @@
+//! The real parts that verbs need of the machine: found, or installed, or named with the command.
+//!
+//! Debian packages are installed only by root and only what is missing, and nothing installed
+//! gets started: tests start their own. Tools that no package has are built once into
+//! `${ROOMCAST_CACHE:-~/.cache/roomcast}/bin`.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, Shell};
+
+/// A Debian package and a file that shows that it is there.
+struct Package {
+    name: &'static str,
+    /// Paths; the last word of a folder may be `*`.
+    any_of: &'static [&'static str],
+}
+
+/// What the tests run against.
+const PACKAGES: [Package; 6] = [
+    Package { name: "rabbitmq-server", any_of: &["/usr/sbin/rabbitmq-server"] },
+    Package { name: "redis-server", any_of: &["/usr/bin/redis-server"] },
+    Package { name: "postgresql", any_of: &["/usr/lib/postgresql/*/bin/postgres"] },
+    Package { name: "nginx", any_of: &["/usr/sbin/nginx"] },
+    Package { name: "chromium", any_of: &["/usr/bin/chromium"] },
+    Package {
+        name: "fonts-liberation",
+        any_of: &["/usr/share/fonts/truetype/liberation", "/usr/share/fonts/truetype/liberation2"],
+    },
+];
+
+/// The release of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+/// Node.js that the page is built with: this or newer.
+const NODE: u32 = 20;
+
+/// Makes sure of everything that tests run against.
+pub fn for_tests(shell: &Shell) -> Result<()> {
+    let missing: Vec<&str> =
+        PACKAGES.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
+    if missing.is_empty() {
+        eprintln!("parts: RabbitMQ, Redis, PostgreSQL, nginx and Chromium are there");
+        return Ok(());
+    }
+    install(shell, &missing)
+}
+
+/// Makes sure of a Node.js that can build the page.
+pub fn node(shell: &Shell) -> Result<()> {
+    let hint = format!("the page needs Node.js {NODE} or newer and npm: install them, then again");
+    let version = shell::output(shell.command("", "node", &["--version"])).context(hint.clone())?;
+    shell::output(shell.command("", "npm", &["--version"])).context(hint.clone())?;
+    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    if major.parse::<u32>().unwrap_or(0) < NODE {
+        bail!("{hint} (found {})", version.trim());
+    }
+    Ok(())
+}
+
+/// The program cargo-deny; built first if it is missing, which takes minutes.
+pub fn cargo_deny(shell: &Shell) -> Result<PathBuf> {
+    let built = cache()?.join("bin/cargo-deny");
+    if built.is_file() {
+        return Ok(built);
+    }
+    let version = shell.command("", "cargo-deny", &["--version"]);
+    if shell::output(version).is_ok_and(|text| text.contains(CARGO_DENY)) {
+        return Ok(PathBuf::from("cargo-deny"));
+    }
+    let root = cache()?;
+    let root = root.to_str().context("the cache's path is no text")?;
+    eprintln!("parts: building cargo-deny {CARGO_DENY} into {root}/bin, once");
+    let args =
+        ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet", "--root", root];
+    shell.cargo(&args)?;
+    Ok(built)
+}
+
+/// Where things built once are kept.
+#[expect(clippy::disallowed_methods, reason = "a tool's own place is no config of the product")]
+fn cache() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os("ROOMCAST_CACHE") {
+        return Ok(PathBuf::from(given));
+    }
+    let home = std::env::var_os("HOME").context("neither ROOMCAST_CACHE nor HOME is set")?;
+    Ok(Path::new(&home).join(".cache/roomcast"))
+}
+
+fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
+    let by_hand = format!(
+        "missing: {names}\n  run as root: apt-get update && RUNLEVEL=1 apt-get install -y {names}",
+        names = missing.join(" ")
+    );
+    let root = shell::output(shell.command("", "id", &["-u"]))?.trim() == "0";
+    if !root || !Path::new("/usr/bin/apt-get").exists() {
+        bail!("{by_hand}");
+    }
+    eprintln!("parts: installing {}", missing.join(" "));
+    let apt = |args: &[&str]| {
+        let mut command: Command = shell.command("", "apt-get", args);
+        // With run level 1 no package starts its service.
+        command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+        shell::run(command)
+    };
+    apt(&["update", "-q"]).context(by_hand.clone())?;
+    let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+    args.extend(missing);
+    apt(&args).context(by_hand)
+}
+
+impl Package {
+    fn is_there(&self) -> bool {
+        self.any_of.iter().any(|path| exists(path))
+    }
+}
+
+/// Whether a path exists, one folder of which may be `*`.
+fn exists(path: &str) -> bool {
+    let Some((folder, rest)) = path.split_once("/*/") else { return Path::new(path).exists() };
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| entry.path().join(rest).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("15/bin")).unwrap();
+        let path = format!("{}/*/bin/postgres", folder.path().display());
+        assert!(!exists(&path));
+        std::fs::write(folder.path().join("15/bin/postgres"), "").unwrap();
+        assert!(exists(&path));
+    }
+}

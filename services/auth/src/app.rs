@@ -1,0 +1,148 @@
+//! Composition of the auth service, and its trait.
+//!
+//! It starts whether or not its issuers and its database can be reached: what cannot be decided
+//! meanwhile is `Unavailable`, and it recovers alone.
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use domain::{Credential, Error, ErrorReason, Principal, Result, Verified};
+use openidconnect::core::CoreJsonWebKeySet;
+use rpc::Call;
+use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api_key::{ApiKeys, store};
+use crate::config::AuthConfig;
+use crate::jwks::{KeyRing, Pace, key, refresh};
+use crate::metrics;
+use crate::oidc::KeySource;
+use crate::token::{TokenVerifier, Trusted};
+
+/// Kept of a caller's time for the way back of the answer.
+const WAY_BACK: Duration = Duration::from_millis(100);
+
+/// The auth service.
+pub struct AuthService {
+    tokens: TokenVerifier,
+    api_keys: Option<ApiKeys>,
+}
+
+/// The key set of an issuer that lives in the same process: it is never fetched.
+#[derive(Debug, Clone)]
+pub struct GivenKeys {
+    /// The issuer's URL, as it stands in the config.
+    pub issuer: String,
+    /// Its key set, JSON.
+    pub jwks: String,
+}
+
+/// Starts the service. Its tasks end with `shutdown`.
+///
+/// Fails on a config that cannot work: a bad URL, a certificate or a SQLite file that cannot be read.
+pub async fn start(
+    config: AuthConfig,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Arc<AuthService>> {
+    start_with_keys(config, Vec::new(), shutdown).await
+}
+
+/// The same, with key sets that are known beforehand.
+pub async fn start_with_keys(
+    config: AuthConfig,
+    given: Vec<GivenKeys>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Arc<AuthService>> {
+    let pace = Pace {
+        every: Duration::from_millis(config.jwks_refresh_ms),
+        floor: Duration::from_millis(config.jwks_floor_ms),
+    };
+    let database = runtime::config::resolve(&config.database, &config.database_file)
+        .context("auth.database")?;
+    let api_keys = match database {
+        None => {
+            tracing::info!("no database is configured: there are no API keys");
+            None
+        }
+        Some(url) => {
+            let (url, most) = (url.expose_secret(), config.database_connections_max);
+            let store = store::open(url, most, shutdown.clone()).await.context("auth.database")?;
+            Some(ApiKeys::new(store))
+        }
+    };
+    let timeout = config.fetch_timeout();
+    let mut trusted = Vec::new();
+    for issuer in config.issuers {
+        let keys = match given.iter().find(|given| given.issuer == issuer.url) {
+            Some(given) => Arc::new(KeyRing::given(read(&given.jwks)?)),
+            None => {
+                let source = KeySource::new(&issuer, timeout)
+                    .with_context(|| format!("auth.issuers: {}", issuer.url))?;
+                let ring = Arc::new(KeyRing::empty());
+                let (name, shutdown) = (issuer.url.clone(), shutdown.clone());
+                tokio::spawn(refresh(Arc::clone(&ring), source, pace, name, shutdown));
+                ring
+            }
+        };
+        trusted.push(Trusted { config: issuer, keys });
+    }
+    let tokens = TokenVerifier::new(trusted, config.leeway_ms / 1000);
+    Ok(Arc::new(AuthService { tokens, api_keys }))
+}
+
+fn read(jwks: &str) -> anyhow::Result<key::KeyMap> {
+    let set: CoreJsonWebKeySet = serde_json::from_str(jwks).context("the given key set")?;
+    Ok(key::usable(&set)?)
+}
+
+impl AuthService {
+    /// Whether the keys of every issuer are known.
+    pub fn knows_keys(&self) -> bool {
+        self.tokens.knows_keys()
+    }
+
+    fn api_keys(&self) -> Result<&ApiKeys> {
+        let off = || {
+            Error::new(ErrorReason::NotOffered, "there are no API keys here: auth has no database")
+        };
+        self.api_keys.as_ref().ok_or_else(off)
+    }
+
+    async fn verify_key(&self, text: &str) -> Result<Verified> {
+        match &self.api_keys {
+            Some(keys) => keys.verify(text).await,
+            None => Err(Error::new(ErrorReason::InvalidCredential, "the API key is wrong")),
+        }
+    }
+}
+
+#[async_trait]
+impl Auth for AuthService {
+    async fn verify(&self, call: Call, credential: Credential) -> Result<Verified> {
+        let began = Instant::now();
+        let (kind, result) = match &credential {
+            Credential::Bearer(token) => {
+                let deadline = call.deadline.0.checked_sub(WAY_BACK).unwrap_or(call.deadline.0);
+                ("token", self.tokens.verify(token, deadline).await)
+            }
+            Credential::ApiKey(text) => ("key", self.verify_key(text).await),
+        };
+        metrics::verified(kind, &result, began.elapsed());
+        result
+    }
+
+    async fn create_key(&self, _: Call, by: Principal, new: NewKey) -> Result<CreatedKey> {
+        self.api_keys()?.create(&by, new).await
+    }
+
+    async fn list_keys(&self, _: Call, by: Principal) -> Result<Vec<KeyInfo>> {
+        self.api_keys()?.list(&by).await
+    }
+
+    async fn revoke_key(&self, _: Call, by: Principal, key_id: String) -> Result<()> {
+        self.api_keys()?.revoke(&by, &key_id).await
+    }
+}

@@ -1,0 +1,150 @@
+//! One key of an issuer's set, ready to verify, with the algorithms that it may be used for.
+//!
+//! The binding of algorithm and key is made here, from the key alone: a token's header can
+//! choose among a key's algorithms, never add one. Symmetric keys, keys for encryption, weak
+//! curves and keys without an id are left out.
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use openidconnect::core::CoreJsonWebKeySet;
+
+/// Longest key id in bytes, in a set and in a token.
+pub const KID_BYTES_MAX: usize = 128;
+/// Most keys that a set may have.
+pub const KEYS_MAX: usize = 50;
+
+/// Keys by their id.
+pub type KeyMap = HashMap<String, Arc<VerifyingKey>>;
+
+/// Why a key set is not believed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSet {
+    /// It is larger than any honest one.
+    #[error("the set has {0} keys, more than {KEYS_MAX}")]
+    TooMany(usize),
+    /// Nothing in it can verify a token.
+    #[error("the set has no key that signs with RS256, PS256, ES256 or EdDSA")]
+    NoneUsable,
+}
+
+/// A public key and what it may verify.
+#[derive(Debug)]
+pub struct VerifyingKey {
+    /// The key.
+    pub key: DecodingKey,
+    algorithms: &'static [Algorithm],
+}
+
+impl VerifyingKey {
+    /// Whether tokens with `algorithm` may be verified by this key.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        // A set that also serves encryption must mark every key; without a mark all are for signing.
+        if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+            return None;
+        }
+        let declared = jwk.common.key_algorithm;
+        let algorithms: &'static [Algorithm] = match (&jwk.algorithm, declared) {
+            (AlgorithmParameters::RSA(_), None) => &[Algorithm::RS256, Algorithm::PS256],
+            (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::RS256)) => &[Algorithm::RS256],
+            (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => &[Algorithm::PS256],
+            (AlgorithmParameters::EllipticCurve(ec), None | Some(KeyAlgorithm::ES256))
+                if ec.curve == EllipticCurve::P256 =>
+            {
+                &[Algorithm::ES256]
+            }
+            (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
+                if pair.curve == EllipticCurve::Ed25519 =>
+            {
+                &[Algorithm::EdDSA]
+            }
+            _ => return None,
+        };
+        Some(Self { key: DecodingKey::from_jwk(jwk).ok()?, algorithms })
+    }
+}
+
+/// The usable keys of a set. Of two keys with one id the first counts.
+pub fn usable(set: &CoreJsonWebKeySet) -> Result<KeyMap, BadSet> {
+    if set.keys().len() > KEYS_MAX {
+        return Err(BadSet::TooMany(set.keys().len()));
+    }
+    let mut keys = KeyMap::new();
+    for key in set.keys() {
+        let jwk = serde_json::to_value(key).and_then(serde_json::from_value::<Jwk>);
+        let Ok(jwk) = jwk else { continue };
+        let Some(kid) = jwk.common.key_id.clone() else { continue };
+        if kid.is_empty() || kid.len() > KID_BYTES_MAX {
+            continue;
+        }
+        if let Some(key) = VerifyingKey::from_jwk(&jwk) {
+            keys.entry(kid).or_insert_with(|| Arc::new(key));
+        }
+    }
+    if keys.is_empty() { Err(BadSet::NoneUsable) } else { Ok(keys) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+    const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+
+    fn ec(kid: &str) -> serde_json::Value {
+        json!({"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": kid, "use": "sig", "alg": "ES256"})
+    }
+
+    fn read(keys: Vec<serde_json::Value>) -> Result<KeyMap, BadSet> {
+        usable(&serde_json::from_value(json!({ "keys": keys })).unwrap())
+    }
+
+    #[test]
+    fn a_key_serves_its_own_algorithm_alone() {
+        let keys = read(vec![ec("a")]).unwrap();
+        assert!(keys["a"].serves(Algorithm::ES256));
+        for other in [Algorithm::RS256, Algorithm::HS256, Algorithm::ES384, Algorithm::EdDSA] {
+            assert!(!keys["a"].serves(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn keys_for_other_uses_are_left_out() {
+        let mut encryption = ec("enc");
+        encryption["use"] = json!("enc");
+        let symmetric =
+            json!({"kty": "oct", "k": "AAAA", "kid": "oct", "use": "sig", "alg": "HS256"});
+        let mut wrong_algorithm = ec("alg");
+        wrong_algorithm["alg"] = json!("HS256");
+        let mut nameless = ec("");
+        nameless.as_object_mut().unwrap().remove("kid");
+        let long = ec(&"k".repeat(KID_BYTES_MAX + 1));
+        let p384 =
+            json!({"kty": "EC", "crv": "P-384", "x": X, "y": Y, "kid": "p384", "use": "sig"});
+        let strange = json!({"kty": "AKP", "kid": "pq", "pub": "AA"});
+        let all =
+            vec![encryption, symmetric, wrong_algorithm, nameless, long, p384, strange, ec("good")];
+        let keys = read(all).unwrap();
+        assert_eq!(keys.keys().collect::<Vec<_>>(), ["good"]);
+    }
+
+    #[test]
+    fn a_set_without_use_or_alg_is_read() {
+        let key = json!({"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": "plain"});
+        assert!(read(vec![key]).unwrap()["plain"].serves(Algorithm::ES256));
+    }
+
+    #[test]
+    fn bad_sets_are_refused_whole() {
+        assert_eq!(read(vec![]).unwrap_err(), BadSet::NoneUsable);
+        let many = (0..=KEYS_MAX).map(|n| ec(&format!("k{n}"))).collect::<Vec<_>>();
+        assert_eq!(read(many).unwrap_err(), BadSet::TooMany(KEYS_MAX + 1));
+    }
+}

@@ -1,0 +1,17 @@
+//! The auth service: proves access tokens and API keys.
+//!
+//! Tokens are verified offline against the key sets of configured issuers; API keys against
+//! a store of its own. It holds no passwords, no sessions and no rule about rooms.
+//! Whatever keeps it from deciding is `Unavailable`; only proof makes a credential bad.
+pub mod api_key;
+pub mod app;
+pub mod config;
+pub mod doctor;
+pub mod jwks;
+mod metrics;
+pub mod oidc;
+pub mod role;
+pub mod token;
+
+pub use app::{AuthService, GivenKeys, start, start_with_keys};
+pub use config::{AuthConfig, IssuerConfig};

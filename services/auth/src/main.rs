@@ -1,0 +1,36 @@
+//! The process `roomcast-auth`: the auth service behind gRPC.
+use std::process::ExitCode;
+
+use anyhow::Context;
+use auth::AuthConfig;
+use rpc::RpcConfig;
+use rpc::server::Routes;
+use runtime::Process;
+use runtime::config::Loader;
+use tokio::net::TcpListener;
+
+fn main() -> ExitCode {
+    runtime::run("auth", load, start)
+}
+
+fn load(loader: &mut Loader) -> (AuthConfig, RpcConfig) {
+    let auth = loader.section("auth", AuthConfig::problems);
+    (auth, loader.section("rpc", RpcConfig::problems))
+}
+
+async fn start(process: Process, (config, rpc): (AuthConfig, RpcConfig)) -> anyhow::Result<()> {
+    let ready = process.ready.flag("auth");
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("auth.listen {}", config.listen))?;
+    if config.issuers.is_empty() {
+        tracing::warn!("auth.issuers is empty: no token is accepted");
+    }
+    let auth = auth::start(config, process.shutdown.clone()).await?;
+    let routes = Routes::new().with(rpc::auth::server(auth));
+    let health = routes.health();
+    health.set(true).await;
+    ready.set(true);
+    rpc::server::serve(listener, routes, &rpc, process.shutdown).await?;
+    Ok(())
+}

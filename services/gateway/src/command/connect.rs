@@ -1,0 +1,148 @@
+//! `connect`: who is it? Everything behind it waits for the answer.
+//!
+//! Only a credential that is proved bad closes for good; whatever keeps auth from deciding is an
+//! error reply with which the SDK comes back.
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{Credential, Error, ErrorReason, PresenceChange, Principal, Verified};
+use serde_json::json;
+use wire::{CloseCode, ConnectRequest, ConnectResult, ReplyBody, SubscribeResult};
+
+use crate::clock::now_ms;
+use crate::connection::timer::Clock;
+use crate::connection::{Connection, Identity, Stage};
+use crate::notice::SYSTEM_CHANNEL;
+use crate::translate::json_bytes;
+
+/// Takes the first command of a connection.
+pub async fn run(connection: &Rc<Connection>, id: u32, request: ConnectRequest) {
+    metrics::counter!("roomcast_gateway_commands_total", "verb" => "connect").increment(1);
+    if id == 0 {
+        return connection.close(CloseCode::BadRequest, "a command without an id");
+    }
+    if request.token.is_empty() {
+        return connection.close(CloseCode::BadRequest, "a token is needed");
+    }
+    connection.set_stage(Stage::Connecting);
+    let authenticated_ms = now_ms();
+    match verify(connection, request.token).await {
+        Ok(verified) => accept(connection, id, verified, authenticated_ms),
+        Err(error) => refuse(connection, id, &error),
+    }
+}
+
+async fn verify(connection: &Connection, token: String) -> Result<Verified, Error> {
+    let gateway = connection.gateway();
+    // Many connects at once wait here, before they ask anybody.
+    let _turn = gateway.connect_turn().await?;
+    gateway.peers().verify(Credential::Bearer(token)).await
+}
+
+fn refuse(connection: &Connection, id: u32, error: &Error) {
+    metrics::counter!("roomcast_gateway_connects_refused_total", "reason" => error.reason.word())
+        .increment(1);
+    if let Some(code) = wire::close_of(error.reason) {
+        return connection.close(code, "");
+    }
+    connection.set_stage(Stage::Failed { transient: error.transient() });
+    connection.refuse(id, wire::error_of(error));
+    let stale = Duration::from_millis(connection.settings().connect_timeout_ms);
+    connection.worker().set_clock(stale, connection.id(), Clock::Stale);
+}
+
+fn accept(connection: &Rc<Connection>, id: u32, verified: Verified, authenticated_ms: i64) {
+    let gateway = connection.gateway();
+    let Verified { principal, expires_at_ms } = verified;
+    if !gateway.hub().admit(&principal.id) {
+        let text = "too many connections of this user";
+        return refuse(connection, id, &Error::new(ErrorReason::LimitExceeded, text));
+    }
+    let identity =
+        Rc::new(Identity { principal, authenticated_ms, expires_at_ms: Cell::new(expires_at_ms) });
+    connection.set_stage(Stage::Ready(identity.clone()));
+    // An order may have come while auth was asked: it concerns this connection.
+    if let Some((code, reason)) =
+        gateway.orders().disconnects(&identity.principal.id, authenticated_ms)
+    {
+        return connection.close(code, &reason);
+    }
+    gateway.roster().push(PresenceChange::Connected(connection.who(&identity)));
+    let result = result(connection, &identity);
+    connection.reply(id, ReplyBody::Connect(Box::new(result)));
+    connection.start_pings();
+    connection.arm_expiry(&identity);
+}
+
+fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
+    let gateway = connection.gateway();
+    let settings = connection.settings();
+    let now = now_ms();
+    let (expires, ttl) = ttl_of(identity.expires_at_ms.get(), now);
+    let ping_s = u32::try_from(settings.ping_ms / 1_000).unwrap_or(u32::MAX);
+    let mut subs = BTreeMap::new();
+    if settings.system_channel {
+        subs.insert(SYSTEM_CHANNEL.to_owned(), SubscribeResult::default());
+    }
+    if settings.user_channel {
+        subs.insert(user_channel(&identity.principal), SubscribeResult::default());
+    }
+    ConnectResult {
+        client: connection.id().to_string(),
+        version: gateway.version().to_owned(),
+        expires,
+        ttl,
+        data: data(connection, identity),
+        subs,
+        // Native pings are none of the protocol's business.
+        ping: if connection.native_pings() { 0 } else { ping_s },
+        pong: !connection.native_pings(),
+        time: now,
+    }
+}
+
+/// What the page needs to know of the connection.
+fn data(connection: &Connection, identity: &Identity) -> Bytes {
+    let gateway = connection.gateway();
+    let settings = connection.settings();
+    let channel = settings.user_channel.then(|| user_channel(&identity.principal));
+    json_bytes(&json!({
+        "gateway": gateway.id().as_str(),
+        "user": &*identity.principal.id.subject,
+        "name": identity.principal.name,
+        "user_channel": channel,
+        "degraded": gateway.degraded(),
+    }))
+}
+
+fn user_channel(principal: &Principal) -> String {
+    format!("user:{}", principal.id.hash())
+}
+
+/// Whether a credential ends, and after how many seconds: rounded up, never 0.
+pub fn ttl_of(expires_at_ms: Option<i64>, now: i64) -> (bool, u32) {
+    match expires_at_ms {
+        None => (false, 0),
+        Some(at) => {
+            let seconds = (at - now).max(0).saturating_add(999) / 1_000;
+            (true, u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_is_whole_seconds_and_never_zero() {
+        assert_eq!(ttl_of(None, 5), (false, 0));
+        assert_eq!(ttl_of(Some(10_001), 0), (true, 11));
+        assert_eq!(ttl_of(Some(10_000), 0), (true, 10));
+        assert_eq!(ttl_of(Some(0), 10_000), (true, 1));
+        assert_eq!(ttl_of(Some(i64::MAX), 0), (true, u32::MAX));
+    }
+}

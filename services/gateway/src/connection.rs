@@ -1,0 +1,376 @@
+//! One client's socket on its worker: who it is, what it is subscribed to, what it waits for.
+//!
+//! The reader takes frames in, commands answer, the writer takes frames out. A connection ends
+//! in one place, the reader's task; everything else only asks for it by [`Connection::close`].
+pub mod frame;
+pub mod guard;
+mod handshake;
+mod lane;
+mod pulse;
+mod reader;
+pub mod timer;
+pub mod writer;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{
+    ConnectionId, Departure, JoinLeave, PresenceChange, Principal, PrincipalId, RoomName, Sender,
+    Verified, Who,
+};
+use tokio::sync::Notify;
+use wire::{CloseCode, ErrorBody, Format, Push, PushBody, Reply, ReplyBody, UnsubscribeCode};
+
+use crate::app::Gateway;
+use crate::config::ConnectionConfig;
+use crate::http::Upgrade;
+use crate::rate::Bucket;
+use crate::room::member::Member;
+use crate::worker::Worker;
+use lane::Lanes;
+use writer::{Pushed, Writer};
+
+pub use handshake::open;
+
+/// Whom a connection acts for, once auth has said so.
+#[derive(Debug)]
+pub struct Identity {
+    /// The principal.
+    pub principal: Principal,
+    /// When auth was asked, Unix milliseconds: orders given since concern it.
+    pub authenticated_ms: i64,
+    /// When its credential ends, Unix milliseconds.
+    pub expires_at_ms: Cell<Option<i64>>,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone)]
+pub enum Stage {
+    /// No connect yet.
+    Fresh,
+    /// Auth is asked.
+    Connecting,
+    /// It may act.
+    Ready(Rc<Identity>),
+    /// The connect was answered with an error.
+    Failed {
+        /// Whether the error was transient: then no terminal code may follow.
+        transient: bool,
+    },
+}
+
+/// A subscription of a connection.
+#[derive(Clone)]
+enum Subscription {
+    /// Its subscribe is under way.
+    Joining,
+    /// It reads.
+    Live(Rc<Member>),
+}
+
+/// Why and how a connection is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ending {
+    code: CloseCode,
+    reason: String,
+    /// First wait for the answers that are under way.
+    when_answered: bool,
+}
+
+/// See the file's head.
+pub struct Connection {
+    id: ConnectionId,
+    worker: Rc<Worker>,
+    writer: Rc<Writer>,
+    format: Format,
+    native_pings: bool,
+    stage: RefCell<Stage>,
+    subscriptions: RefCell<HashMap<RoomName, Subscription>>,
+    lanes: Lanes,
+    bucket: RefCell<Bucket>,
+    /// The number of the last ping, and of the last one that was answered.
+    pings: Cell<(u32, u32)>,
+    slow_armed: Cell<bool>,
+    retired: Cell<bool>,
+    ending: RefCell<Option<Ending>>,
+    ended: Notify,
+}
+
+impl Connection {
+    fn new(id: ConnectionId, worker: Rc<Worker>, writer: Rc<Writer>, upgrade: &Upgrade) -> Self {
+        let config = &worker.gateway().config().connection;
+        let bucket = Bucket::new(config.commands_per_second, config.commands_burst);
+        let lanes = Lanes::new(config.commands_in_flight_max);
+        Self {
+            id,
+            worker,
+            writer,
+            format: upgrade.format,
+            native_pings: upgrade.native_pings,
+            stage: RefCell::new(Stage::Fresh),
+            subscriptions: RefCell::default(),
+            lanes,
+            bucket: RefCell::new(bucket),
+            pings: Cell::new((0, 0)),
+            slow_armed: Cell::new(false),
+            retired: Cell::new(false),
+            ending: RefCell::new(None),
+            ended: Notify::new(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Its gateway.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        self.worker.gateway()
+    }
+
+    /// Its worker.
+    pub fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// What waits for its socket.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// How its messages are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether it is pinged by native frames rather than by the protocol's.
+    pub fn native_pings(&self) -> bool {
+        self.native_pings
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        self.stage.borrow().clone()
+    }
+
+    /// Sets how far it has come.
+    pub fn set_stage(&self, stage: Stage) {
+        *self.stage.borrow_mut() = stage;
+    }
+
+    /// Whom it acts for, if it may act.
+    pub fn identity(&self) -> Option<Rc<Identity>> {
+        match &*self.stage.borrow() {
+            Stage::Ready(identity) => Some(identity.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether it may act.
+    pub fn ready(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Ready(_))
+    }
+
+    /// Whether it acts for that principal.
+    pub fn is_of(&self, id: &PrincipalId) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Ready(own) if &own.principal.id == id)
+    }
+
+    /// When auth was asked, Unix milliseconds.
+    pub fn authenticated_ms(&self) -> i64 {
+        self.identity().map_or(i64::MAX, |own| own.authenticated_ms)
+    }
+
+    /// It as others see it.
+    pub fn who(&self, identity: &Identity) -> Who {
+        let principal = &identity.principal;
+        Who { id: principal.id.clone(), name: principal.name.clone(), connection: self.id }
+    }
+
+    /// It as an author.
+    pub fn sender(&self, identity: &Identity) -> Sender {
+        let principal = &identity.principal;
+        let (id, name) = (principal.id.clone(), principal.name.clone());
+        Sender { id, name, connection: Some(self.id) }
+    }
+
+    /// Takes a fresh credential of the same user: its roles and its end count from now on.
+    pub fn renew(&self, verified: Verified) {
+        let Some(old) = self.identity() else { return };
+        let identity = Rc::new(Identity {
+            principal: verified.principal,
+            authenticated_ms: old.authenticated_ms,
+            expires_at_ms: Cell::new(verified.expires_at_ms),
+        });
+        self.set_stage(Stage::Ready(identity.clone()));
+        self.arm_expiry(&identity);
+    }
+
+    /// Answers a command.
+    pub fn reply(&self, id: u32, body: ReplyBody) {
+        let message = self.format.encode_reply(&Reply { id, body });
+        self.push_reply(frame::text(&message));
+    }
+
+    /// Answers a command with a failure.
+    pub fn refuse(&self, id: u32, error: ErrorBody) {
+        self.reply(id, ReplyBody::Error(error));
+    }
+
+    /// Queues a reply or an unpositioned push.
+    pub fn push_reply(&self, frame: Bytes) {
+        let pushed = self.writer.reply(frame);
+        self.after_push(pushed);
+    }
+
+    /// Queues a positioned push.
+    pub fn push_feed(&self, frame: Bytes) {
+        let pushed = self.writer.feed(frame);
+        self.after_push(pushed);
+    }
+
+    /// Asks for its end. The first wish counts.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        self.ask_to_end(Ending {
+            code,
+            reason: if reason.is_empty() { code.text() } else { reason }.to_owned(),
+            when_answered: false,
+        });
+    }
+
+    /// Asks for its end once the commands under way are answered.
+    pub fn close_when_answered(&self, code: CloseCode) {
+        self.ask_to_end(Ending { code, reason: code.text().to_owned(), when_answered: true });
+    }
+
+    /// Whether its end was asked for.
+    pub fn asked_to_end(&self) -> bool {
+        self.ending.borrow().is_some()
+    }
+
+    /// How many rooms it is subscribed to, or about to be.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.borrow().len()
+    }
+
+    /// Notes that a subscribe is under way; false if there is one, or a subscription, already.
+    pub fn begin_subscription(&self, room: &RoomName) -> bool {
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        if subscriptions.contains_key(room) {
+            return false;
+        }
+        subscriptions.insert(room.clone(), Subscription::Joining);
+        true
+    }
+
+    /// The subscribe failed.
+    pub fn abandon_subscription(&self, room: &RoomName) {
+        self.subscriptions.borrow_mut().remove(room);
+    }
+
+    /// The subscribe succeeded.
+    pub fn complete_subscription(&self, member: Rc<Member>) {
+        let room = member.room.name().clone();
+        self.subscriptions.borrow_mut().insert(room, Subscription::Live(member));
+    }
+
+    /// Its subscription to a room.
+    pub fn member(&self, room: &RoomName) -> Option<Rc<Member>> {
+        match self.subscriptions.borrow().get(room) {
+            Some(Subscription::Live(member)) => Some(member.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is subscribed to a room since before a moment (Unix milliseconds).
+    pub fn authorised_before(&self, room: &RoomName, before_ms: i64) -> bool {
+        self.member(room).is_some_and(|member| member.joined.authorised_ms < before_ms)
+    }
+
+    /// Ends a subscription by the server's will, and tells the client.
+    pub fn end_subscription(&self, room: &RoomName, code: UnsubscribeCode, reason: &str) {
+        if !self.leave(room, Departure::Clean) {
+            return;
+        }
+        let body = PushBody::Unsubscribe { code: code.code().into(), reason: reason.to_owned() };
+        let push = Push { channel: room.as_str().to_owned(), body };
+        self.push_reply(frame::text(&self.format.encode_push(&push)));
+    }
+
+    /// Ends a subscription without a word. False if there is none.
+    pub fn leave(&self, room: &RoomName, departure: Departure) -> bool {
+        let Some(member) = self.member(room) else { return false };
+        self.subscriptions.borrow_mut().remove(room);
+        let settings = member.room.settings();
+        if settings.presence || settings.join_leave != JoinLeave::Off {
+            self.gateway().roster().push(PresenceChange::Left {
+                room: room.clone(),
+                connection: self.id,
+                departure,
+            });
+        }
+        self.worker.unregister(&member);
+        true
+    }
+
+    /// Feeds all its members that can be fed.
+    pub fn pump_all(&self) {
+        let members: Vec<_> = self
+            .subscriptions
+            .borrow()
+            .values()
+            .filter_map(|subscription| match subscription {
+                Subscription::Live(member) => Some(member.clone()),
+                Subscription::Joining => None,
+            })
+            .collect();
+        members.iter().for_each(|member| member.pump());
+    }
+
+    /// Its bounds.
+    pub fn settings(&self) -> &ConnectionConfig {
+        &self.gateway().config().connection
+    }
+
+    fn after_push(&self, pushed: Pushed) {
+        match pushed {
+            Pushed::Queued => self.arm_slow(),
+            Pushed::Dropped => {}
+            Pushed::Overflow => self.close(CloseCode::Slow, ""),
+        }
+    }
+
+    fn ask_to_end(&self, ending: Ending) {
+        let mut wish = self.ending.borrow_mut();
+        // A wish to wait for answers gives way to one that does not wait.
+        if wish.as_ref().is_none_or(|old| old.when_answered && !ending.when_answered) {
+            *wish = Some(ending);
+            self.ended.notify_one();
+        }
+    }
+
+    /// Whether it was taken out of everything: nothing may be put in any more.
+    pub fn retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// Takes it out of everything: rooms, presence, counts. To be called once.
+    fn retire(&self, departure: Departure) {
+        self.retired.set(true);
+        let rooms: Vec<RoomName> = self.subscriptions.borrow().keys().cloned().collect();
+        for room in &rooms {
+            self.leave(room, departure);
+        }
+        self.subscriptions.borrow_mut().clear();
+        if let Some(identity) = self.identity() {
+            self.gateway().roster().push(PresenceChange::Disconnected(self.id));
+            self.gateway().hub().dismiss(&identity.principal.id);
+        }
+        self.worker.remove(self.id);
+        self.gateway().hub().closed();
+    }
+}

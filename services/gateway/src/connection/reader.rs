@@ -1,0 +1,192 @@
+//! The task that owns a connection: reads frames, hands commands on, and ends it.
+//!
+//! Commands of one frame and of later ones are taken in order; what follows a connect waits for
+//! its answer. The end has one place: leave the rooms, flush, close frame, a bounded wait for the
+//! peer's answer, drop.
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
+use domain::Departure;
+use wire::{CloseCode, Command, Request};
+
+use super::guard::GuardReport;
+use super::{Connection, Ending, Stage, frame, lane};
+use crate::command;
+use crate::rate::Verdict;
+
+/// How long the answers under way may take when a connection is to end after them.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Why the reading ended.
+enum End {
+    /// We close.
+    Ours(Ending),
+    /// The peer closed, with this code if it gave one.
+    Theirs(Option<u16>),
+    /// The link was lost.
+    Lost,
+}
+
+/// Reads until the connection ends, then ends it.
+pub async fn run(
+    connection: Rc<Connection>,
+    mut stream: AggregatedMessageStream,
+    report: GuardReport,
+) {
+    let end = read(&connection, &mut stream, &report).await;
+    match end {
+        End::Ours(ending) => {
+            if ending.when_answered {
+                connection.lanes.settle(SETTLE).await;
+            }
+            connection.retire(departure_of(ending.code));
+            metrics::counter!("roomcast_gateway_closes_total", "code" => code_text(ending.code))
+                .increment(1);
+            connection.writer.close(ending.code, &ending.reason);
+            let wait = Duration::from_millis(connection.settings().close_ms);
+            // Either way the socket goes now.
+            let _answered = tokio::time::timeout(wait, until_closed(&mut stream)).await;
+        }
+        End::Theirs(code) => {
+            connection.retire(Departure::Clean);
+            connection.writer.close_echo(code);
+        }
+        End::Lost => connection.retire(Departure::Lost),
+    }
+    connection.writer.finish();
+}
+
+async fn read(
+    connection: &Rc<Connection>,
+    stream: &mut AggregatedMessageStream,
+    report: &GuardReport,
+) -> End {
+    loop {
+        let message = tokio::select! {
+            biased;
+            () = connection.ended.notified() => return wish(connection),
+            message = stream.recv() => message,
+            code = report.refused() => return ours(code, code.text()),
+            code = report.refused() => return ours(code, code.text()),
+        };
+        let frame = match message {
+            Some(Ok(AggregatedMessage::Text(text))) => text.into_bytes(),
+            Some(Ok(AggregatedMessage::Binary(bytes))) => bytes,
+            Some(Ok(AggregatedMessage::Ping(payload))) => {
+                connection.push_reply(frame::pong(&payload));
+                continue;
+            }
+            Some(Ok(AggregatedMessage::Pong(_))) => {
+                // Unasked pongs are legal in the standard.
+                if connection.native_pings() {
+                    connection.pong();
+                }
+                continue;
+            }
+            Some(Ok(AggregatedMessage::Close(reason))) => {
+                return End::Theirs(reason.map(|reason| u16::from(reason.code)));
+            }
+            Some(Err(error)) => return failed(&error, report),
+            None => return cut(report).unwrap_or(End::Lost),
+        };
+        let most = connection.settings().commands_per_frame_max;
+        let Ok(commands) = connection.format.decode(&frame, most) else {
+            return ours(CloseCode::BadRequest, "malformed frame");
+        };
+        for command in commands {
+            tokio::select! {
+                biased;
+                () = connection.ended.notified() => return wish(connection),
+                () = accept(connection, command) => {}
+            }
+        }
+    }
+}
+
+/// Takes one command. Returns when the next one may be taken.
+async fn accept(connection: &Rc<Connection>, command: Command) {
+    let bad = |text: &str| connection.close(CloseCode::BadRequest, text);
+    let Command { id, request } = command;
+    match (connection.stage(), request) {
+        (Stage::Fresh, Some(Request::Connect(request))) => {
+            command::connect::run(connection, id, request).await;
+        }
+        (Stage::Fresh, _) => bad("connect first"),
+        (Stage::Connecting | Stage::Failed { .. }, _) => bad("not connected"),
+        (Stage::Ready(_), None) => {
+            if !connection.pong() {
+                bad("a pong without a ping");
+            }
+        }
+        (Stage::Ready(_), Some(Request::Connect(_))) => bad("connected already"),
+        (Stage::Ready(_), Some(Request::Ping)) => bad("only the server pings"),
+        (Stage::Ready(_), Some(Request::Send(_))) => {
+            connection.close(CloseCode::NotAvailable, "");
+        }
+        (Stage::Ready(_), Some(_)) if id == 0 => bad("a command without an id"),
+        (Stage::Ready(_), Some(request)) => {
+            let verdict = connection.bucket.borrow_mut().take();
+            match verdict {
+                Verdict::Pass => {
+                    lane::enter(connection, Command { id, request: Some(request) }).await;
+                }
+                Verdict::Refuse => {
+                    connection.refuse(id, wire::ErrorCode::TooManyRequests.body());
+                }
+                Verdict::Close => connection.close(CloseCode::TooManyRequests, ""),
+            }
+        }
+    }
+}
+
+async fn until_closed(stream: &mut AggregatedMessageStream) {
+    while let Some(message) = stream.recv().await {
+        if matches!(message, Err(_) | Ok(AggregatedMessage::Close(_))) {
+            return;
+        }
+    }
+}
+
+fn wish(connection: &Connection) -> End {
+    match connection.ending.borrow().clone() {
+        Some(ending) => End::Ours(ending),
+        // Nobody notifies without a wish; ending it is the safe answer.
+        None => End::Lost,
+    }
+}
+
+fn ours(code: CloseCode, reason: &str) -> End {
+    End::Ours(Ending { code, reason: reason.to_owned(), when_answered: false })
+}
+
+/// The close that the guard wants, if it cut the stream.
+fn cut(report: &GuardReport) -> Option<End> {
+    report.close_code().map(|code| ours(code, code.text()))
+}
+
+fn failed(error: &ProtocolError, report: &GuardReport) -> End {
+    if let Some(end) = cut(report) {
+        return end;
+    }
+    let code = match error {
+        ProtocolError::Overflow => CloseCode::TooBig,
+        ProtocolError::Io(error) => match error.get_ref() {
+            Some(inner) if inner.is::<std::str::Utf8Error>() => CloseCode::InvalidText,
+            Some(inner) if inner.is::<actix_web::error::PayloadError>() => return End::Lost,
+            _ if error.to_string().contains("continuation size") => CloseCode::TooBig,
+            _ => CloseCode::Protocol,
+        },
+        _ => CloseCode::Protocol,
+    };
+    ours(code, code.text())
+}
+
+/// Others learn at once of those who will not come back; the rest may be back in a moment.
+fn departure_of(code: CloseCode) -> Departure {
+    if (3_500..4_000).contains(&code.code()) { Departure::Clean } else { Departure::Lost }
+}
+
+fn code_text(code: CloseCode) -> String {
+    code.code().to_string()
+}

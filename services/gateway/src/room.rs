@@ -1,0 +1,234 @@
+//! A room with local members: its reader, shared by all workers, and who is to be told of news.
+//!
+//! Locks are held for a few pushes and never over an await. Workers hold the members; a room
+//! knows only how many sit at each worker and tells each worker once that there is news.
+pub mod binding;
+pub mod filler;
+pub mod member;
+pub mod pages;
+pub mod reader;
+pub mod recovery;
+pub mod ring;
+pub mod table;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use domain::{Position, RoomBatch, RoomName, RoomSettings};
+use parking_lot::Mutex;
+use rpc::rooms::{FetchRange, Fetched};
+
+use crate::worker::inbox::Inbox;
+use reader::{Need, Next, Outcome, Reader};
+
+/// Most items that are taken out of a ring under one lock.
+const READ_ITEMS_MAX: usize = 64;
+/// What a ring may hold however crowded the shelf is: the newest items must live until the workers
+/// have walked their members.
+const ROOM_BYTES_MIN: usize = 64 * 1024;
+
+/// One room with local members. See the file's head.
+pub struct Room {
+    name: RoomName,
+    settings: RoomSettings,
+    state: Mutex<State>,
+    /// Whether the filler has it in its queue.
+    filling: AtomicBool,
+    /// Whether it got an item since the last look for idle rooms.
+    touched: AtomicBool,
+    shelf: Arc<Shelf>,
+}
+
+struct State {
+    reader: Reader,
+    seats: Vec<Seat>,
+}
+
+/// The members of a room at one worker.
+struct Seat {
+    inbox: Arc<Inbox>,
+    members: usize,
+    /// News were told and not yet looked at.
+    told: Arc<AtomicBool>,
+}
+
+/// The memory that all rings of a gateway share.
+#[derive(Debug)]
+pub struct Shelf {
+    bytes: AtomicUsize,
+    total_max: usize,
+    room_max: usize,
+}
+
+impl Room {
+    /// A room whose log stands at `head`.
+    pub fn new(
+        name: RoomName,
+        settings: RoomSettings,
+        head: Position,
+        held_items_max: usize,
+        shelf: Arc<Shelf>,
+    ) -> Self {
+        let reader = Reader::new(name.clone(), head, held_items_max);
+        let state = Mutex::new(State { reader, seats: Vec::new() });
+        let (filling, touched) = (AtomicBool::new(false), AtomicBool::new(true));
+        Self { name, settings, state, filling, touched, shelf }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    /// What its kind is like.
+    pub fn settings(&self) -> RoomSettings {
+        self.settings
+    }
+
+    /// Where its reader stands, and the generation of that place.
+    pub fn position(&self) -> (Position, u64) {
+        let state = self.state.lock();
+        (state.reader.position(), state.reader.generation())
+    }
+
+    /// What comes after `offset` for a member of `generation`.
+    pub fn after(&self, generation: u64, offset: u64) -> Next {
+        self.state.lock().reader.after(generation, offset, READ_ITEMS_MAX)
+    }
+
+    /// Takes a batch from the bus.
+    #[must_use]
+    pub fn offer(&self, batch: &RoomBatch) -> Need {
+        self.feed(|reader| reader.offer(batch))
+    }
+
+    /// Takes a head.
+    #[must_use]
+    pub fn note_head(&self, head: &Position) -> Need {
+        self.feed(|reader| reader.note_head(head))
+    }
+
+    /// Takes what was fetched.
+    #[must_use]
+    pub fn fetched(&self, asked: &FetchRange, answer: Fetched) -> Need {
+        self.feed(|reader| reader.fetched(asked, answer))
+    }
+
+    /// What must be fetched now.
+    pub fn missing(&self) -> Option<FetchRange> {
+        self.state.lock().reader.missing()
+    }
+
+    /// Marks it as queued for the filler; false if it was already.
+    pub fn begin_filling(&self) -> bool {
+        !self.filling.swap(true, Ordering::AcqRel)
+    }
+
+    /// Marks it as not queued.
+    pub fn end_filling(&self) {
+        self.filling.store(false, Ordering::Release);
+    }
+
+    /// Whether it got no item since this was asked last.
+    pub fn idle(&self) -> bool {
+        !self.touched.swap(false, Ordering::Relaxed)
+    }
+
+    /// Drops its recent items: nobody needs them, or memory is short.
+    pub fn forget_items(&self) {
+        let mut state = self.state.lock();
+        let before = state.reader.bytes();
+        state.reader.trim(0);
+        self.shelf.account(before, 0);
+    }
+
+    /// Workers with members in it.
+    pub fn inboxes(&self) -> Vec<Arc<Inbox>> {
+        self.state.lock().seats.iter().map(|seat| seat.inbox.clone()).collect()
+    }
+
+    /// Members at all workers.
+    pub fn members(&self) -> usize {
+        self.state.lock().seats.iter().map(|seat| seat.members).sum()
+    }
+
+    /// Seats one more member at a worker. Answers how many there are now, and the worker's mark.
+    fn sit(&self, inbox: &Arc<Inbox>) -> (usize, Arc<AtomicBool>) {
+        let mut state = self.state.lock();
+        let seats = &mut state.seats;
+        let known = seats.iter().position(|seat| Arc::ptr_eq(&seat.inbox, inbox));
+        let index = known.unwrap_or_else(|| {
+            seats.push(Seat { inbox: inbox.clone(), members: 0, told: Arc::default() });
+            seats.len() - 1
+        });
+        seats[index].members += 1;
+        let told = seats[index].told.clone();
+        (seats.iter().map(|seat| seat.members).sum(), told)
+    }
+
+    /// One member of a worker goes. Answers how many are left at all workers.
+    fn rise(&self, inbox: &Arc<Inbox>) -> usize {
+        let mut state = self.state.lock();
+        if let Some(seat) = state.seats.iter_mut().find(|seat| Arc::ptr_eq(&seat.inbox, inbox)) {
+            seat.members = seat.members.saturating_sub(1);
+        }
+        state.seats.retain(|seat| seat.members > 0);
+        state.seats.iter().map(|seat| seat.members).sum()
+    }
+
+    fn feed(&self, input: impl FnOnce(&mut Reader) -> Outcome) -> Need {
+        let mut state = self.state.lock();
+        let before = state.reader.bytes();
+        let outcome = input(&mut state.reader);
+        let allowed = self.shelf.allowed(before, state.reader.bytes());
+        state.reader.trim(allowed);
+        self.shelf.account(before, state.reader.bytes());
+        if outcome.news {
+            self.touched.store(true, Ordering::Relaxed);
+            for seat in &state.seats {
+                if !seat.told.swap(true, Ordering::AcqRel) {
+                    seat.inbox.news(&self.name);
+                }
+            }
+        }
+        outcome.need
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shelf.account(self.state.get_mut().reader.bytes(), 0);
+    }
+}
+
+impl Shelf {
+    /// A budget for all rings, and one for each.
+    pub fn new(total_max: usize, room_max: usize) -> Self {
+        Self { bytes: AtomicUsize::new(0), total_max, room_max }
+    }
+
+    /// What all rings cost now, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether more than half of the budget is used: what nobody needs should go.
+    pub fn crowded(&self) -> bool {
+        self.bytes() > self.total_max / 2
+    }
+
+    /// How large a ring may be that grew from `before` to `after` bytes.
+    fn allowed(&self, before: usize, after: usize) -> usize {
+        let others = self.bytes().saturating_sub(before);
+        let left = self.total_max.saturating_sub(others);
+        after.min(left.max(ROOM_BYTES_MIN)).min(self.room_max)
+    }
+
+    fn account(&self, before: usize, after: usize) {
+        if after >= before {
+            self.bytes.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}

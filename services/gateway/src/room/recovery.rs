@@ -1,0 +1,138 @@
+//! What a subscribe with a position is answered: everything after it, or honestly nothing.
+//!
+//! Pure but for the page that it may need. A recovery is never partial: either the next item is
+//! kept and the rest follows from the member's cursor, or the client must reload.
+use std::sync::Arc;
+
+use domain::{Position, Result};
+use wire::{Publication, SubscribeRequest};
+
+use super::Room;
+use super::pages::Pages;
+use super::reader::Next;
+use super::ring::{After, RingItem};
+use crate::config::RoomConfig;
+use crate::translate;
+
+/// How a member starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The place from which it reads on after the answer.
+    pub place: Position,
+    /// Whether everything missed is in the answer or follows it.
+    pub recovered: bool,
+    /// The first part of what was missed.
+    pub publications: Vec<Publication>,
+}
+
+/// What the request's position means against the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Nothing to recover: start at the head.
+    Fresh,
+    /// Nothing was missed.
+    Current,
+    /// Something was missed after this offset.
+    Missed(u64),
+    /// The log is another one.
+    Foreign,
+}
+
+/// Where a member that sent `request` starts, if the room's log stands at `head`.
+pub async fn start(
+    request: &SubscribeRequest,
+    head: &Position,
+    generation: u64,
+    room: &Room,
+    pages: &Pages,
+    config: &RoomConfig,
+) -> Result<Start> {
+    let at_head = |recovered| Start { place: head.clone(), recovered, publications: Vec::new() };
+    let after = match claim(request, head) {
+        Claim::Fresh | Claim::Foreign => return Ok(at_head(false)),
+        Claim::Current => return Ok(at_head(true)),
+        Claim::Missed(after) => after,
+    };
+    let items = match room.after(generation, after) {
+        Next::In(After::Items(items)) => items,
+        _ => {
+            let page = pages.after(room.name(), &head.epoch, after).await?;
+            page.items_after(after).cloned().collect()
+        }
+    };
+    let items = cut(items, head.offset, config);
+    match items.last() {
+        // The next item is not kept.
+        None => Ok(at_head(false)),
+        Some(last) => {
+            let place = Position { epoch: head.epoch.clone(), offset: last.offset() };
+            let publications = items.iter().map(|i| translate::publication(i.item())).collect();
+            Ok(Start { place, recovered: true, publications })
+        }
+    }
+}
+
+fn claim(request: &SubscribeRequest, head: &Position) -> Claim {
+    if !request.recover {
+        return Claim::Fresh;
+    }
+    // An empty epoch is that of a client that has seen none: it counts as equal.
+    if !request.epoch.is_empty() && request.epoch != head.epoch.as_str() {
+        return Claim::Foreign;
+    }
+    match request.offset {
+        offset if offset == head.offset => Claim::Current,
+        offset if offset < head.offset => Claim::Missed(offset),
+        _ => {
+            // The head was read after the client saw that offset: the log lost something.
+            metrics::counter!("roomcast_gateway_positions_above_head_total").increment(1);
+            tracing::error!(room_kind = "stored", "a client's position lies above the head");
+            Claim::Foreign
+        }
+    }
+}
+
+/// The first part of `items`, by count and size, at least one, none above `until`.
+fn cut(items: Vec<Arc<RingItem>>, until: u64, config: &RoomConfig) -> Vec<Arc<RingItem>> {
+    let mut bytes = 0;
+    let mut kept = Vec::new();
+    for item in items.into_iter().take(config.recovery_items) {
+        bytes += item.cost();
+        if item.offset() > until || (bytes > config.recovery_bytes && !kept.is_empty()) {
+            break;
+        }
+        kept.push(item);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Epoch;
+
+    fn request(recover: bool, epoch: &str, offset: u64) -> SubscribeRequest {
+        SubscribeRequest { recover, epoch: epoch.to_owned(), offset, ..Default::default() }
+    }
+
+    #[test]
+    fn a_claim_is_judged_by_epoch_and_offset() {
+        let head = Position { epoch: Epoch::new("e1"), offset: 10 };
+        let cases = [
+            (request(false, "", 0), Claim::Fresh),
+            (request(false, "e1", 3), Claim::Fresh),
+            (request(true, "e1", 10), Claim::Current),
+            (request(true, "", 10), Claim::Current),
+            (request(true, "e1", 3), Claim::Missed(3)),
+            (request(true, "", 0), Claim::Missed(0)),
+            (request(true, "_", 0), Claim::Foreign),
+            (request(true, "e0", 10), Claim::Foreign),
+            (request(true, "e1", 11), Claim::Foreign),
+        ];
+        for (request, claimed) in cases {
+            assert_eq!(claim(&request, &head), claimed, "{request:?}");
+        }
+        let empty = Position { epoch: Epoch::new("e1"), offset: 0 };
+        assert_eq!(claim(&request(true, "e1", 0), &empty), Claim::Current);
+    }
+}

@@ -1,0 +1,156 @@
+//! The HTTP server of a gateway: workers, socket options, routes.
+//!
+//! Signals are the process's business. The server ends when the gateway is drained; by then its
+//! sockets are closed, so nothing holds it.
+use std::any::Any;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::rt::net::TcpStream;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use anyhow::Context;
+use runtime::Readiness;
+use socket2::SockRef;
+
+use crate::app::Gateway;
+use crate::config::GatewayConfig;
+use crate::connection;
+use crate::http::{self, HttpState, Page, Sockets, Upgrade};
+use crate::worker::WorkerSlot;
+
+/// How long the server waits for HTTP answers under way when it ends, in seconds.
+const LAST_ANSWERS_S: u64 = 3;
+
+/// A server that listens and is not yet run.
+pub struct Serving {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    gateway: Arc<Gateway>,
+    server: Server,
+}
+
+/// The gateway as the HTTP routes see it.
+struct GatewaySockets(Arc<Gateway>);
+
+/// What the process adds to a gateway's public port.
+pub struct Front {
+    /// The process's readiness, for `/health`.
+    pub readiness: Readiness,
+    /// The chat page, if this process serves it.
+    pub page: Option<Arc<dyn Page>>,
+}
+
+/// Listens and serves until the gateway is drained. `extra` adds routes of the process; they go
+/// before the gateway's own.
+pub async fn serve<F>(gateway: Arc<Gateway>, front: Front, extra: F) -> anyhow::Result<()>
+where
+    F: Fn(&mut ServiceConfig) + Send + Clone + 'static,
+{
+    listen(gateway, front, extra)?.run().await
+}
+
+/// Opens the listening socket. Clients that connect before [`Serving::run`] wait.
+pub fn listen<F>(gateway: Arc<Gateway>, front: Front, extra: F) -> anyhow::Result<Serving>
+where
+    F: Fn(&mut ServiceConfig) + Send + Clone + 'static,
+{
+    let config = gateway.config().clone();
+    let state = web::Data::new(http_state(&gateway, front));
+    let owner = gateway.clone();
+    let make = move || {
+        let slot = Rc::new(WorkerSlot::new(owner.clone()));
+        let (state, extra) = (state.clone(), extra.clone());
+        App::new()
+            .app_data(slot)
+            .configure(move |service| extra(service))
+            .configure(move |service| http::configure(service, state))
+    };
+    let (send_buffer, user_timeout) = socket_options(&config);
+    let mut server = HttpServer::new(make)
+        .on_connect(move |io, _| tune(io, send_buffer, user_timeout))
+        .disable_signals()
+        .shutdown_timeout(LAST_ANSWERS_S)
+        .max_connections(config.connections_per_worker)
+        .backlog(config.backlog)
+        .tcp_nodelay(true)
+        .keep_alive(Duration::from_millis(config.keep_alive_ms))
+        // The close handshake is ours; what is left then is to flush and to hang up.
+        .client_disconnect_timeout(Duration::ZERO);
+    if config.workers > 0 {
+        server = server.workers(config.workers);
+    }
+    let server = server.bind(&config.listen);
+    let server = server.with_context(|| format!("gateway.listen {}", config.listen))?;
+    let addresses = server.addrs();
+    Ok(Serving { addresses, gateway, server: server.run() })
+}
+
+impl Serving {
+    /// Serves until the gateway is drained.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let handle = self.server.handle();
+        let mut server = std::pin::pin!(self.server);
+        tokio::select! {
+            ended = &mut server => return ended.context("the server ended"),
+            () = self.gateway.drained() => {}
+        }
+        let (ended, ()) = tokio::join!(server, handle.stop(true));
+        ended.context("the server ended")
+    }
+}
+
+impl Sockets for GatewaySockets {
+    fn count(&self) -> usize {
+        self.0.hub().connections()
+    }
+
+    fn open(
+        &self,
+        request: &HttpRequest,
+        payload: web::Payload,
+        upgrade: Upgrade,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        if !self.0.accepting() {
+            return Ok(HttpResponse::ServiceUnavailable()
+                .insert_header((header::RETRY_AFTER, "1"))
+                .finish());
+        }
+        connection::open(request, payload, upgrade)
+    }
+}
+
+fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
+    let state = HttpState::new(
+        gateway.config().http.clone(),
+        gateway.id().clone(),
+        gateway.peers().clone(),
+        Arc::new(GatewaySockets(gateway.clone())),
+        front.readiness,
+    );
+    match front.page {
+        Some(page) => state.with_page(page),
+        None => state,
+    }
+}
+
+fn socket_options(config: &GatewayConfig) -> (usize, Duration) {
+    (config.send_buffer_bytes, Duration::from_millis(config.connection.slow_ms))
+}
+
+/// A small send buffer, so that a slow reader is noticed early; and an end to a peer that takes
+/// nothing at all, which no close of ours could reach.
+fn tune(io: &dyn Any, send_buffer: usize, user_timeout: Duration) {
+    let Some(stream) = io.downcast_ref::<TcpStream>() else { return };
+    let socket = SockRef::from(stream);
+    let tuned = socket
+        .set_send_buffer_size(send_buffer)
+        .and_then(|()| socket.set_tcp_user_timeout(Some(user_timeout)));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a socket could not be tuned");
+    }
+}

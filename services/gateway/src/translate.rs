@@ -1,0 +1,118 @@
+//! From the domain's words to the wire's: items to publications, who to client info.
+//!
+//! Pure. The wire crate knows no items and the domain knows no publications; they meet here.
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use domain::{Body, Event, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
+use serde_json::json;
+use wire::{ClientInfo, Publication};
+
+/// A log's item, or an ephemeral one, as a publication.
+pub fn publication(item: &Item) -> Publication {
+    let (data, info, gateway) = match &item.body {
+        Body::Message { sender, gateway, data } => {
+            (data.clone(), sender.as_ref().map(sender_info), gateway.as_ref())
+        }
+        Body::Event(event) => (event_data(event), None, None),
+    };
+    let tags = gateway
+        .map(|id| BTreeMap::from([("gateway".to_owned(), id.as_str().to_owned())]))
+        .unwrap_or_default();
+    Publication { data, info, offset: item.offset, tags, time: item.time_ms }
+}
+
+/// A presence entry's or a signal's connection as others see it.
+pub fn who_info(who: &Who) -> ClientInfo {
+    client_info(&who.id, &who.name, who.connection.to_string())
+}
+
+/// The data of a notice on the `system` channel.
+pub fn notice_data(notice: &Notice) -> Bytes {
+    let level = match notice.level {
+        NoticeLevel::Info => "info",
+        NoticeLevel::Warning => "warning",
+    };
+    json_bytes(&json!({
+        "kind": "notice", "id": notice.id, "level": level, "text": notice.text,
+    }))
+}
+
+/// A JSON value as the bytes of a payload.
+pub fn json_bytes(value: &serde_json::Value) -> Bytes {
+    Bytes::from(value.to_string())
+}
+
+fn sender_info(sender: &Sender) -> ClientInfo {
+    let client = sender.connection.map(|id| id.to_string()).unwrap_or_default();
+    client_info(&sender.id, &sender.name, client)
+}
+
+fn client_info(id: &PrincipalId, name: &str, client: String) -> ClientInfo {
+    ClientInfo {
+        user: id.subject.as_ref().to_owned(),
+        client,
+        conn_info: json_bytes(&json!({ "name": name })),
+        chan_info: Bytes::new(),
+    }
+}
+
+fn event_data(event: &Event) -> Bytes {
+    match event {
+        // Who did it stays in the audit; the members see whom and why.
+        Event::Kick { target, by: _, reason } => json_bytes(&json!({
+            "kind": "kick", "user": &*target.subject, "reason": reason,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{GatewayId, MessageId};
+
+    #[test]
+    fn a_kick_is_a_publication_that_does_not_tell_who_kicked() {
+        let item = Item {
+            offset: 7,
+            message_id: MessageId::parse("kick-00001").unwrap(),
+            time_ms: 5,
+            body: Body::Event(Event::Kick {
+                target: PrincipalId::new("i", "bob"),
+                by: PrincipalId::new("i", "secret-admin"),
+                reason: "spam".to_owned(),
+            }),
+            trace: None,
+        };
+        let publication = publication(&item);
+        let text = String::from_utf8(publication.data.to_vec()).unwrap();
+        assert_eq!(publication.offset, 7);
+        assert!(text.contains("\"kind\":\"kick\"") && text.contains("bob"), "{text}");
+        assert!(!text.contains("secret-admin"), "{text}");
+    }
+
+    #[test]
+    fn a_message_tells_its_gateway_and_its_author() {
+        let item = Item {
+            offset: 1,
+            message_id: MessageId::parse("message-1").unwrap(),
+            time_ms: 5,
+            body: Body::Message {
+                sender: Some(Sender {
+                    id: PrincipalId::new("i", "ann"),
+                    name: "Ann \"A\"".to_owned(),
+                    connection: None,
+                }),
+                gateway: Some(GatewayId::parse("g1").unwrap()),
+                data: Bytes::from_static(b"{}"),
+            },
+            trace: None,
+        };
+        let publication = publication(&item);
+        assert_eq!(publication.tags["gateway"], "g1");
+        let info = publication.info.unwrap();
+        assert_eq!(info.user, "ann");
+        let name: serde_json::Value = serde_json::from_slice(&info.conn_info).unwrap();
+        assert_eq!(name["name"], "Ann \"A\"");
+    }
+}

@@ -1,0 +1,403 @@
+//! Small parts for a gateway: auth that believes a token's text, logs in memory, presence that
+//! notes what it is told. Each can be told to fail. The real ones are tried with the gateway in
+//! the tests across services.
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{Bus, Outbound};
+use bytes::Bytes;
+use domain::{
+    Body, ConnectionId, Credential, Envelope, Epoch, Error, ErrorReason, Event, GatewayId,
+    GatewayInfo, Incarnation, Item, JoinLeave, LeaseId, MessageId, Order, Position, PresenceBatch,
+    PresenceChange, PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result,
+    Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Verified, Who,
+};
+use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
+use rpc::Call;
+use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
+use rpc::presence::{Lease, LeaseState, Presence};
+use rpc::rooms::{
+    Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
+    Published, Rooms, Unsubscribe, WatchEvent, WatchStart,
+};
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// The issuer of every principal here.
+pub const ISSUER: &str = "test";
+
+/// Whom a token named so stands for.
+pub fn id_of(user: &str) -> PrincipalId {
+    PrincipalId::new(ISSUER, user)
+}
+
+/// `bad` is a bad token, `old` an ended one; any other is its user's name.
+#[derive(Default)]
+pub struct FakeAuth {
+    pub away: AtomicBool,
+    pub ttl_ms: Mutex<Option<i64>>,
+}
+
+#[async_trait]
+impl Auth for FakeAuth {
+    async fn verify(&self, _: Call, credential: Credential) -> Result<Verified> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("auth is away"));
+        }
+        let Credential::Bearer(token) = credential else {
+            return Err(Error::new(ErrorReason::InvalidCredential, "no token"));
+        };
+        match token.as_str() {
+            "bad" => Err(Error::new(ErrorReason::InvalidCredential, "bad token")),
+            "old" => Err(Error::new(ErrorReason::CredentialExpired, "ended token")),
+            user => {
+                let id = id_of(user);
+                let principal = Principal { id, name: user.to_uppercase(), roles: Vec::new() };
+                let expires_at_ms = (*self.ttl_ms.lock()).map(|ttl| now_ms() + ttl);
+                Ok(Verified { principal, expires_at_ms })
+            }
+        }
+    }
+
+    async fn create_key(&self, _: Call, _: Principal, _: NewKey) -> Result<CreatedKey> {
+        Err(Error::denied())
+    }
+
+    async fn list_keys(&self, _: Call, _: Principal) -> Result<Vec<KeyInfo>> {
+        Err(Error::denied())
+    }
+
+    async fn revoke_key(&self, _: Call, _: Principal, _: String) -> Result<()> {
+        Err(Error::denied())
+    }
+}
+
+struct Log {
+    epoch: Epoch,
+    items: Vec<Item>,
+    oldest: u64,
+}
+
+/// Logs in memory. Rooms named `secret…` may not be joined, those named `live…` have no log.
+pub struct FakeRooms {
+    bus: Arc<dyn Bus>,
+    logs: Arc<Mutex<HashMap<RoomName, Log>>>,
+    /// Whether the bus is told of what is committed.
+    pub hints: AtomicBool,
+    /// Publishes with this payload fail without a clear outcome.
+    pub poison: Mutex<Option<Bytes>>,
+    pub orders: broadcast::Sender<Order>,
+}
+
+impl FakeRooms {
+    pub fn new(bus: Arc<dyn Bus>) -> Self {
+        Self {
+            bus,
+            logs: Arc::default(),
+            hints: AtomicBool::new(true),
+            poison: Mutex::default(),
+            orders: broadcast::channel(16).0,
+        }
+    }
+
+    /// Adds an item as another gateway's publish would.
+    pub fn commit(&self, room: &str, body: Body) -> Position {
+        let room = RoomName::parse(room).unwrap();
+        self.append(&room, MessageId::random(), body)
+    }
+
+    pub fn kick(&self, room: &str, user: &str) -> Position {
+        let (target, by) = (id_of(user), id_of("admin"));
+        self.commit(room, Body::Event(Event::Kick { target, by, reason: "spam".to_owned() }))
+    }
+
+    pub fn say(&self, room: &str, data: impl Into<Bytes>) -> Position {
+        let data = data.into();
+        self.commit(room, Body::Message { sender: None, gateway: None, data })
+    }
+
+    /// Begins a room's log anew.
+    pub fn renew(&self, room: &str) {
+        let room = RoomName::parse(room).unwrap();
+        self.logs.lock().insert(room, Log { epoch: Epoch::random(), items: Vec::new(), oldest: 0 });
+    }
+
+    /// Forgets what is older than `oldest`.
+    pub fn forget(&self, room: &str, oldest: u64) {
+        let room = RoomName::parse(room).unwrap();
+        let mut logs = self.logs.lock();
+        let log = logs.get_mut(&room).unwrap();
+        log.items.retain(|item| item.offset >= oldest);
+        log.oldest = oldest;
+    }
+
+    fn append(&self, room: &RoomName, message_id: MessageId, body: Body) -> Position {
+        let stored = stored(room);
+        let mut logs = self.logs.lock();
+        let log = log_of(&mut logs, room);
+        let last = log.items.last().map_or(log.oldest.saturating_sub(1), |item| item.offset);
+        let offset = if stored { last + 1 } else { 0 };
+        let item = Item { offset, message_id, time_ms: now_ms(), body, trace: None };
+        let traffic = if stored {
+            log.items.push(item.clone());
+            log.oldest = log.oldest.max(1);
+            RoomTraffic::Items(RoomBatch { epoch: log.epoch.clone(), items: vec![item] })
+        } else {
+            RoomTraffic::Ephemeral(vec![item])
+        };
+        let epoch = if stored { log.epoch.clone() } else { Epoch::default() };
+        drop(logs);
+        if self.hints.load(Ordering::SeqCst) {
+            self.bus.publish(Outbound::Room(RoomEvent { room: room.clone(), traffic }));
+        }
+        Position { epoch, offset }
+    }
+
+    fn head(&self, room: &RoomName) -> Position {
+        head_of(log_of(&mut self.logs.lock(), room))
+    }
+}
+
+fn log_of<'a>(logs: &'a mut HashMap<RoomName, Log>, room: &RoomName) -> &'a mut Log {
+    logs.entry(room.clone()).or_insert_with(|| Log {
+        epoch: Epoch::random(),
+        items: Vec::new(),
+        oldest: 0,
+    })
+}
+
+fn head_of(log: &Log) -> Position {
+    let offset = log.items.last().map_or(log.oldest.saturating_sub(1), |item| item.offset);
+    Position { epoch: log.epoch.clone(), offset }
+}
+
+fn stored(room: &RoomName) -> bool {
+    !room.as_str().starts_with("live")
+}
+
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_millis() as i64
+}
+
+#[async_trait]
+impl Rooms for FakeRooms {
+    async fn join(&self, _: Call, request: Join) -> Result<Joined> {
+        if request.room.as_str().starts_with("secret") {
+            return Err(Error::denied());
+        }
+        let stored = stored(&request.room);
+        let head = if stored { self.head(&request.room) } else { Position::default() };
+        let (join_leave, envelope) = (JoinLeave::Connection, Envelope::Chat);
+        let settings = RoomSettings { stored, presence: true, join_leave, envelope };
+        Ok(Joined { settings, rights: Rights { publish: true, moderate: false }, head })
+    }
+
+    async fn publish(&self, _: Call, request: Publish) -> Result<Published> {
+        if self.poison.lock().as_ref() == Some(&request.data) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            return Err(Error::unavailable("poisoned"));
+        }
+        let known = self.logs.lock().get(&request.room).and_then(|log| {
+            let mut items = log.items.iter();
+            let same = items.find(|item| item.message_id == request.message_id)?;
+            Some(same.position(&log.epoch))
+        });
+        if let Some(position) = known {
+            return Ok(Published { position, duplicate: true });
+        }
+        let Publish { room, sender, gateway, data, message_id, .. } = request;
+        let position = self.append(&room, message_id, Body::Message { sender, gateway, data });
+        Ok(Published { position, duplicate: false })
+    }
+
+    async fn history(&self, _: Call, request: History) -> Result<HistoryPage> {
+        let mut logs = self.logs.lock();
+        let log = log_of(&mut logs, &request.room);
+        let since = request.since.map_or(0, |since| since.offset);
+        let items = log.items.iter().filter(|item| item.offset > since).cloned();
+        let items = items.take(request.limit.min(300) as usize).collect();
+        Ok(HistoryPage { items, head: head_of(log) })
+    }
+
+    async fn fetch(&self, _: Call, ranges: Vec<FetchRange>) -> Result<Vec<Fetched>> {
+        let mut logs = self.logs.lock();
+        let answer = |range: FetchRange| {
+            let log = log_of(&mut logs, &range.room);
+            let kept = log.epoch == range.epoch && range.after + 1 >= log.oldest;
+            let inside =
+                |item: &&Item| kept && item.offset > range.after && item.offset <= range.until;
+            let items = log.items.iter().filter(inside).take(100).cloned().collect();
+            Fetched { head: head_of(log), oldest: log.oldest, items }
+        };
+        Ok(ranges.into_iter().map(answer).collect())
+    }
+
+    async fn disconnect(&self, _: Call, _: Disconnect) -> Result<()> {
+        Err(Error::denied())
+    }
+
+    async fn unsubscribe(&self, _: Call, _: Unsubscribe) -> Result<()> {
+        Err(Error::denied())
+    }
+
+    async fn watch(
+        &self,
+        start: WatchStart,
+        mut held: mpsc::Receiver<HeldRooms>,
+    ) -> Result<BoxStream<'static, Result<WatchEvent>>> {
+        let (events, stream) = mpsc::channel(64);
+        let mut orders = self.orders.subscribe();
+        let begin = start.orders_after.unwrap_or(0);
+        let _sent = events.send(Ok(WatchEvent::Opened { orders_after: begin })).await;
+        let logs = self.logs.clone();
+        tokio::spawn(async move {
+            let mut rooms = HashMap::<RoomName, Option<Position>>::new();
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            loop {
+                let event = tokio::select! {
+                    change = held.recv() => {
+                        let Some(change) = change else { return };
+                        rooms.extend(change.add.into_iter().map(|room| (room, None)));
+                        change.remove.iter().for_each(|room| { rooms.remove(room); });
+                        continue;
+                    }
+                    Ok(order) = orders.recv() => WatchEvent::Order(order),
+                    _ = ticks.tick() => {
+                        let mut logs = logs.lock();
+                        let mut moved = Vec::new();
+                        for (room, told) in &mut rooms {
+                            let head = head_of(log_of(&mut logs, room));
+                            if told.as_ref() != Some(&head) {
+                                *told = Some(head.clone());
+                                moved.push((room.clone(), head));
+                            }
+                        }
+                        if moved.is_empty() { WatchEvent::Heartbeat } else { WatchEvent::Heads(moved) }
+                    }
+                };
+                if events.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Box::pin(ReceiverStream::new(stream)))
+    }
+}
+
+/// Notes what it is told under its one lease.
+#[derive(Default)]
+pub struct FakePresence {
+    state: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    lease: Option<LeaseId>,
+    next: u64,
+    here: HashMap<ConnectionId, Who>,
+    rooms: HashMap<(RoomName, ConnectionId), Who>,
+    announced: usize,
+    silent: usize,
+}
+
+impl FakePresence {
+    /// Forgets everything, as a store that lost its data.
+    pub fn flush_all(&self) {
+        *self.state.lock() = Told::default();
+    }
+
+    /// Connections here.
+    pub fn here(&self) -> usize {
+        self.state.lock().here.len()
+    }
+
+    /// Entries told as joins, and those registered silently.
+    pub fn entered(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.announced, state.silent)
+    }
+
+    fn entries(&self, room: &RoomName) -> Vec<PresenceEntry> {
+        let gateway = GatewayId::parse("g1").unwrap();
+        let state = self.state.lock();
+        let inside = state.rooms.iter().filter(|((name, _), _)| name == room);
+        inside
+            .map(|(_, who)| PresenceEntry { who: who.clone(), gateway: gateway.clone() })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Presence for FakePresence {
+    async fn open_lease(&self, _: Call, _: GatewayId, _: Incarnation) -> Result<Lease> {
+        let mut state = self.state.lock();
+        let id = LeaseId::random();
+        *state = Told { lease: Some(id), next: 1, ..Told::default() };
+        Ok(Lease { id, ttl_ms: 1_000, renew_ms: 300 })
+    }
+
+    async fn renew_lease(&self, _: Call, lease: LeaseId) -> Result<LeaseState> {
+        let held = self.state.lock().lease == Some(lease);
+        Ok(if held { LeaseState::Held } else { LeaseState::Lost })
+    }
+
+    async fn close_lease(&self, _: Call, _: LeaseId) -> Result<()> {
+        *self.state.lock() = Told::default();
+        Ok(())
+    }
+
+    async fn apply(&self, _: Call, lease: LeaseId, batch: PresenceBatch) -> Result<LeaseState> {
+        let mut state = self.state.lock();
+        if state.lease != Some(lease) || batch.number != state.next {
+            return Ok(LeaseState::Lost);
+        }
+        state.next += 1;
+        for change in batch.changes {
+            match change {
+                PresenceChange::Connected(who) => {
+                    state.here.insert(who.connection, who);
+                }
+                PresenceChange::Disconnected(connection) => {
+                    state.here.remove(&connection);
+                }
+                PresenceChange::Entered { room, who, .. } => {
+                    let silent = usize::from(!batch.announce);
+                    state.silent += silent;
+                    state.announced += 1 - silent;
+                    state.rooms.insert((room, who.connection), who);
+                }
+                PresenceChange::Left { room, connection, .. } => {
+                    state.rooms.remove(&(room, connection));
+                }
+            }
+        }
+        Ok(LeaseState::Held)
+    }
+
+    async fn room(&self, _: Call, room: RoomName, _: u32) -> Result<Vec<PresenceEntry>> {
+        Ok(self.entries(&room))
+    }
+
+    async fn room_counts(&self, _: Call, room: RoomName) -> Result<PresenceCounts> {
+        let connections = self.entries(&room).len() as u64;
+        Ok(PresenceCounts { connections, principals: connections })
+    }
+
+    async fn totals(&self, _: Call) -> Result<PresenceTotals> {
+        let connections = self.here() as u64;
+        Ok(PresenceTotals { connections, principals: connections, gateways: 1 })
+    }
+
+    async fn gateways(&self, _: Call) -> Result<Vec<GatewayInfo>> {
+        Ok(Vec::new())
+    }
+
+    async fn connections(&self, _: Call, _: PrincipalId) -> Result<Vec<PresenceEntry>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,133 @@
+//! Starts a gateway on a free port, and reads what its clients get.
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{BusConfig, MemoryBus};
+use gateway::{Front, Gateway, GatewayConfig, GatewayDeps};
+use runtime::Readiness;
+use serde_json::Value;
+use testkit::client::{Client, Incoming, Push};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::fakes::{FakeAuth, FakePresence, FakeRooms};
+
+/// Long enough for anything that should happen at once.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// A running gateway and its parts.
+pub struct Running {
+    pub gateway: Arc<Gateway>,
+    pub auth: Arc<FakeAuth>,
+    pub rooms: Arc<FakeRooms>,
+    pub presence: Arc<FakePresence>,
+    pub url: String,
+    pub address: std::net::SocketAddr,
+    pub shutdown: CancellationToken,
+    server: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Starts a gateway whose config `change` may change.
+pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
+    let mut config = GatewayConfig {
+        listen: "127.0.0.1:0".to_owned(),
+        gateway_id: "g1".to_owned(),
+        workers: 2,
+        ..GatewayConfig::default()
+    };
+    (config.drain.accept_ms, config.drain.window_ms) = (0, 200);
+    change(&mut config);
+    assert_eq!(config.problems(), Vec::<String>::new());
+    let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
+    let auth = Arc::<FakeAuth>::default();
+    let rooms = Arc::new(FakeRooms::new(bus.clone()));
+    let presence = Arc::<FakePresence>::default();
+    let shutdown = CancellationToken::new();
+    let deps =
+        GatewayDeps { auth: auth.clone(), rooms: rooms.clone(), presence: presence.clone(), bus };
+    let gateway = gateway::start(config, deps, shutdown.clone()).await.unwrap();
+    let front = Front { readiness: Readiness::new(shutdown.clone()), page: None };
+    let serving = gateway::listen(gateway.clone(), front, |_| {}).unwrap();
+    let address = serving.addresses[0];
+    let server = std::thread::spawn(move || {
+        let run = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        run.block_on(serving.run()).unwrap();
+    });
+    tokio::time::timeout(SOON, gateway.seen_peers()).await.unwrap();
+    let url = format!("ws://{address}/connection/websocket");
+    Running { gateway, auth, rooms, presence, url, address, shutdown, server: Some(server) }
+}
+
+impl Running {
+    /// A signed-in client.
+    pub async fn client(&self, user: &str) -> Inbound {
+        let (client, incoming, connected) = Client::connect(&self.url, user).await.unwrap();
+        Inbound { client, incoming, connected }
+    }
+
+    /// Stops the gateway and waits for its server's thread.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let server = self.server.take().unwrap();
+        let joined = tokio::task::spawn_blocking(move || server.join());
+        tokio::time::timeout(SOON, joined).await.expect("the server ends").unwrap().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// A client and what came for it.
+pub struct Inbound {
+    pub client: Client,
+    pub incoming: mpsc::Receiver<Incoming>,
+    pub connected: Value,
+}
+
+impl Inbound {
+    /// The next thing that comes.
+    pub async fn next(&mut self) -> Incoming {
+        let next = tokio::time::timeout(SOON, self.incoming.recv()).await;
+        next.expect("something comes in time").expect("the client is alive")
+    }
+
+    /// The next push, whatever it is.
+    pub async fn push(&mut self) -> Push {
+        match self.next().await {
+            Incoming::Push(push) => push,
+            other => panic!("no push: {other:?}"),
+        }
+    }
+
+    /// The next publication's offset and payload; joins and leaves are passed over.
+    pub async fn publication(&mut self) -> (u64, String) {
+        loop {
+            let push = self.push().await;
+            if let Some(publication) = push.publication {
+                return (publication.offset, publication.data.get().to_owned());
+            }
+            assert!(push.join.is_some() || push.leave.is_some(), "unexpected: {push:?}");
+        }
+    }
+
+    /// The code of the next unsubscribe push; other pushes are passed over.
+    pub async fn unsubscribed(&mut self) -> u64 {
+        loop {
+            if let Some(unsubscribe) = self.push().await.unsubscribe {
+                return unsubscribe["code"].as_u64().unwrap();
+            }
+        }
+    }
+
+    /// The code with which the connection ends; what comes before is passed over.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            if let Incoming::Closed(code, _) = self.next().await {
+                return code;
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A gateway behind real sockets, with small parts around it: what a client may rely on.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test is how a test speaks"
+)]
+mod fakes;
+mod harness;
+mod life;
+mod room;
+mod slow;

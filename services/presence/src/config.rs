@@ -1,0 +1,178 @@
+//! The section `[presence]` of `roomcast.toml`.
+//!
+//! Defaults are the promises of the architecture: a lease of 10 s, renewed each 3 s, so that
+//! presence is right at most 12 s after a crash. All pods of one store must have the same figures.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Terms;
+
+mod address;
+
+pub use address::StoreAddress;
+
+/// How the presence service runs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PresenceConfig {
+    /// Where the service's own binary serves gRPC: `host:port`.
+    pub listen: String,
+    /// `memory` (one process only), or the address of a Redis:
+    /// `redis://[user:password@]host:port[/database]`. Shown as `***`.
+    pub store: StoreAddress,
+    /// A file that holds the value of `store`; wins over it.
+    pub store_file: Option<PathBuf>,
+    /// Begins every key in Redis. Two clusters on one Redis need two.
+    pub key_prefix: String,
+    /// A gateway's lease lapses after so long without renewal.
+    pub lease_ttl_ms: u64,
+    /// Gateways are told to renew so often.
+    pub lease_renew_ms: u64,
+    /// A leave by a lost link is held back for so long, where `join_leave = user`.
+    pub hold_ms: u64,
+    /// Lapsed leases and held leaves are looked for so often.
+    pub sweep_ms: u64,
+    /// Most entries taken in one turn, so that a turn never keeps Redis busy for long.
+    pub sweep_entries_max: u32,
+    /// Counts are at most so old.
+    pub counts_age_ms: u64,
+    /// Most rooms whose counts are kept for `counts_age_ms`.
+    pub counts_rooms_max: usize,
+    /// Most entries in the answer for one room or one principal.
+    pub entries_max: u32,
+    /// Most changes in one batch of a gateway.
+    pub changes_max: usize,
+    /// Most batches and lease calls at work at the same time.
+    pub writes_max: usize,
+    /// Most connections to Redis.
+    pub redis_connections_max: usize,
+    /// Redis must have answered one command within so long.
+    pub redis_timeout_ms: u64,
+}
+
+impl Default for PresenceConfig {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:50051".to_owned(),
+            store: StoreAddress::memory(),
+            store_file: None,
+            key_prefix: "roomcast".to_owned(),
+            lease_ttl_ms: 10_000,
+            lease_renew_ms: 3_000,
+            hold_ms: 5_000,
+            sweep_ms: 500,
+            sweep_entries_max: 500,
+            counts_age_ms: 250,
+            counts_rooms_max: 10_000,
+            entries_max: 1_000,
+            changes_max: 65_536,
+            writes_max: 256,
+            redis_connections_max: 8,
+            redis_timeout_ms: 1_000,
+        }
+    }
+}
+
+impl PresenceConfig {
+    /// What is wrong with it: one text for each problem, the key first.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |fine: bool, text: &str| {
+            if !fine {
+                problems.push(text.to_owned());
+            }
+        };
+        check(self.listen.parse::<SocketAddr>().is_ok(), "listen: not an address host:port");
+        if self.store_file.is_none() {
+            check(self.store.is_sound(), "store: neither memory nor redis://host:port");
+        } else if let Err(problem) = self.store_address() {
+            check(false, &format!("{problem:#}"));
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        let prefix = self.key_prefix.as_bytes();
+        check(
+            (1..=64).contains(&prefix.len()) && prefix.iter().all(|b| plain(*b)),
+            "key_prefix: 1 to 64 characters of A-Z a-z 0-9 _ - .",
+        );
+        check((100..=600_000).contains(&self.lease_ttl_ms), "lease_ttl_ms: 100 to 600000");
+        check(
+            self.lease_renew_ms > 0 && self.lease_renew_ms.saturating_mul(2) <= self.lease_ttl_ms,
+            "lease_renew_ms: at least 1, and at most half of lease_ttl_ms",
+        );
+        check(self.hold_ms <= 600_000, "hold_ms: at most 600000");
+        check(
+            self.sweep_ms > 0 && self.sweep_ms.saturating_mul(4) <= self.lease_ttl_ms,
+            "sweep_ms: at least 1, and at most a quarter of lease_ttl_ms",
+        );
+        check((1..=5_000).contains(&self.sweep_entries_max), "sweep_entries_max: 1 to 5000");
+        check(self.counts_age_ms <= 5_000, "counts_age_ms: at most 5000");
+        check((1..=10_000).contains(&self.entries_max), "entries_max: 1 to 10000");
+        check((1..=1_000_000).contains(&self.changes_max), "changes_max: 1 to 1000000");
+        check((1..=10_000).contains(&self.writes_max), "writes_max: 1 to 10000");
+        check((1..=256).contains(&self.redis_connections_max), "redis_connections_max: 1 to 256");
+        check((10..=60_000).contains(&self.redis_timeout_ms), "redis_timeout_ms: 10 to 60000");
+        problems
+    }
+
+    /// For how long leases and held leaves hold.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            ttl: Duration::from_millis(self.lease_ttl_ms),
+            hold: Duration::from_millis(self.hold_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_have_no_problems() {
+        assert_eq!(PresenceConfig::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_problem_is_told_and_begins_with_its_key() {
+        let config = PresenceConfig {
+            listen: "here".to_owned(),
+            store: StoreAddress::from("http://x".to_owned()),
+            key_prefix: "{a}".to_owned(),
+            lease_renew_ms: 9_000,
+            sweep_ms: 0,
+            ..PresenceConfig::default()
+        };
+        let keys: Vec<String> = config
+            .problems()
+            .iter()
+            .filter_map(|text| Some(text.split_once(':')?.0.to_owned()))
+            .collect();
+        assert_eq!(keys, ["listen", "store", "key_prefix", "lease_renew_ms", "sweep_ms"]);
+    }
+
+    #[test]
+    fn the_address_of_a_redis_is_never_shown() {
+        let config = PresenceConfig {
+            store: StoreAddress::from("redis://:hunter2@localhost:6379".to_owned()),
+            ..PresenceConfig::default()
+        };
+        let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("***"), "{shown}");
+    }
+
+    #[test]
+    fn a_file_wins_over_the_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        std::fs::write(&path, "redis://localhost:1\n").unwrap();
+        let config = PresenceConfig { store_file: Some(path), ..PresenceConfig::default() };
+        assert_eq!(config.store_address().unwrap().url(), Some("redis://localhost:1"));
+        let gone = PresenceConfig { store_file: Some("/nonexistent".into()), ..config };
+        assert!(gone.problems()[0].starts_with("store_file: cannot read"), "{:?}", gone.problems());
+    }
+}

@@ -1,0 +1,225 @@
+//! Kinds of room: what is stored and how long, who may join and publish.
+//!
+//! The kind is chosen by the room's name alone (what stands before its first colon), so every pod
+//! and every gateway agrees. A name whose kind is not configured is as if the room did not exist.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use domain::{
+    Envelope, Error, JoinLeave, MESSAGE_BYTES_MAX, Principal, Result, RoomName, RoomSettings,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kind of names without a colon.
+pub(crate) const DEFAULT: &str = "default";
+
+/// Who may join or publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub enum Access {
+    /// Anyone signed in.
+    Anyone,
+    /// Durable members.
+    Members,
+    /// Principals with a role; written `role:NAME`.
+    Role(String),
+}
+
+/// One kind of room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KindConfig {
+    /// Whether items are stored. Else there are no offsets and no history, and an ack means handed to the bus.
+    pub stored: bool,
+    /// Whether a room is made at its first join or publish; else an admin must have made it.
+    pub auto_create: bool,
+    /// Items kept of a room at most.
+    pub history_items_max: u64,
+    /// Items older than this are not kept.
+    pub history_age_s: u64,
+    /// Items in one page of history at most.
+    pub history_page_max: u32,
+    /// Who may join: `anyone`, `members` or `role:NAME`.
+    pub join: Access,
+    /// Who may publish: `anyone`, `members` or `role:NAME`.
+    pub publish: Access,
+    /// Whether presence is kept.
+    pub presence: bool,
+    /// How coming and going is told: `off`, `connection` or `user`.
+    #[schemars(with = "String")]
+    pub join_leave: JoinLeave,
+    /// What a payload looks like: `chat` or `none`.
+    #[schemars(with = "String")]
+    pub envelope: Envelope,
+    /// Bytes of one message at most.
+    pub message_bytes_max: usize,
+}
+
+impl Default for KindConfig {
+    fn default() -> Self {
+        Self {
+            stored: true,
+            auto_create: true,
+            history_items_max: 10_000,
+            history_age_s: 7 * 24 * 60 * 60,
+            history_page_max: 300,
+            join: Access::Anyone,
+            publish: Access::Anyone,
+            presence: true,
+            join_leave: JoinLeave::Connection,
+            envelope: Envelope::Chat,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+        }
+    }
+}
+
+impl KindConfig {
+    /// What is wrong with the kind of that name.
+    pub(crate) fn problems(&self, name: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut problem =
+            |key: &str, what: &str| problems.push(format!("kinds.{name}.{key}: {what}"));
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if name.is_empty() || !name.bytes().all(word) {
+            problem("stored", "the kind's name is no word of A-Z a-z 0-9 _ -");
+        }
+        if !(1..=MESSAGE_BYTES_MAX).contains(&self.message_bytes_max) {
+            problem("message_bytes_max", &format!("must be 1 to {MESSAGE_BYTES_MAX}"));
+        }
+        if self.stored && self.history_items_max == 0 {
+            problem("history_items_max", "must not be 0 in a stored kind");
+        }
+        if self.stored && self.history_age_s == 0 {
+            problem("history_age_s", "must not be 0 in a stored kind");
+        }
+        if !(1..=1_000).contains(&self.history_page_max) {
+            problem("history_page_max", "must be 1 to 1000");
+        }
+        problems
+    }
+
+    /// What a gateway must know of it.
+    pub(crate) fn settings(&self) -> RoomSettings {
+        RoomSettings {
+            stored: self.stored,
+            presence: self.presence,
+            join_leave: self.join_leave,
+            envelope: self.envelope,
+        }
+    }
+}
+
+impl Access {
+    /// Whether a principal may, as far as the token tells. `member` is what the database tells.
+    pub(crate) fn allows(&self, principal: &Principal, member: bool) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Members => member,
+            Self::Role(role) => principal.has_role(role),
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::Members => f.write_str("members"),
+            Self::Role(role) => write!(f, "role:{role}"),
+        }
+    }
+}
+
+impl FromStr for Access {
+    type Err = String;
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "anyone" => Ok(Self::Anyone),
+            None if text == "members" => Ok(Self::Members),
+            Some(("role", role)) if !role.is_empty() => Ok(Self::Role(role.to_owned())),
+            _ => Err(format!("{text:?} is none of anyone, members, role:NAME")),
+        }
+    }
+}
+
+impl TryFrom<String> for Access {
+    type Error = String;
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Access> for String {
+    fn from(access: Access) -> Self {
+        access.to_string()
+    }
+}
+
+/// All kinds that are configured.
+#[derive(Debug)]
+pub(crate) struct Kinds(BTreeMap<String, KindConfig>);
+
+impl Kinds {
+    /// The configured kinds, and `default` in any case.
+    pub(crate) fn new(mut configured: BTreeMap<String, KindConfig>) -> Self {
+        configured.entry(DEFAULT.to_owned()).or_default();
+        Self(configured)
+    }
+
+    /// The kind of a room. `PermissionDenied` for reserved names and kinds that do not exist.
+    pub(crate) fn of(&self, room: &RoomName) -> Result<&KindConfig> {
+        if room.is_reserved() {
+            return Err(Error::denied());
+        }
+        self.0.get(room.kind()).ok_or_else(Error::denied)
+    }
+
+    /// Every kind with its name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &KindConfig)> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{ErrorReason, PrincipalId};
+
+    use super::*;
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn reserved_names_and_unknown_kinds_are_denied_alike() {
+        let kinds = Kinds::new(BTreeMap::new());
+        assert!(kinds.of(&room("general")).is_ok());
+        for name in ["system", "user:abc", "unknown:x"] {
+            let error = kinds.of(&room(name)).unwrap_err();
+            assert_eq!(error, Error::denied());
+            assert_eq!(error.reason, ErrorReason::PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn an_access_is_written_as_one_word() {
+        for text in ["anyone", "members", "role:staff"] {
+            assert_eq!(text.parse::<Access>().unwrap().to_string(), text);
+        }
+        for text in ["", "role:", "admins", "anyone:x"] {
+            assert!(text.parse::<Access>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_role_opens_a_room_and_membership_does_not() {
+        let id = PrincipalId::new("iss", "u");
+        let staff = Principal { id, name: "U".into(), roles: vec!["staff".into()] };
+        assert!(Access::Role("staff".into()).allows(&staff, false));
+        assert!(!Access::Role("other".into()).allows(&staff, true));
+        assert!(!Access::Members.allows(&staff, false));
+    }
+}

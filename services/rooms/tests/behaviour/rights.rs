@@ -1,0 +1,79 @@
+//! Who may join and publish; an unknown room and a forbidden one look the same.
+use bytes::Bytes;
+use domain::{Error, ErrorReason};
+use rpc::admin::{Admin as _, Kick};
+use rpc::rooms::{Join, Rooms as _};
+
+use crate::given::*;
+
+const DENIED: std::result::Result<u64, ErrorReason> = Err(ErrorReason::PermissionDenied);
+
+#[tokio::test]
+async fn a_room_is_made_by_its_first_join_if_its_kind_allows() {
+    let given = service().await;
+    assert_eq!(given.join("general", &principal("u")).await, Ok(0));
+    for name in ["closed:x", "club:x", "staff:x", "unknown:x", "system", "user:abc"] {
+        assert_eq!(given.join(name, &principal("u")).await, DENIED, "{name}");
+        let refused = given.publish(name, "u", "id-00001").await.unwrap_err();
+        assert_eq!(refused, Error::denied(), "{name}");
+        assert_eq!(given.page(name, None).await.unwrap_err(), Error::denied(), "{name}");
+    }
+    assert_eq!(given.join("staff:x", &with_role("s", "staff")).await, Ok(0));
+    assert_eq!(given.join("staff:x", &principal("u")).await, DENIED);
+}
+
+#[tokio::test]
+async fn members_join_and_publish_until_their_membership_ends() {
+    let given = service().await;
+    let club = room("club:x");
+    given.rooms.create_room(call(), admin(), club.clone(), "Club".into()).await.unwrap();
+    assert_eq!(given.join("club:x", &principal("m")).await, DENIED);
+    given.rooms.add_member(call(), admin(), club.clone(), who("m")).await.unwrap();
+    assert_eq!(given.join("club:x", &principal("m")).await, Ok(0));
+    assert_eq!(given.publish("club:x", "m", "id-00001").await.unwrap().position.offset, 1);
+    assert!(given.publish("club:x", "stranger", "id-00002").await.is_err());
+    given.rooms.remove_member(call(), admin(), club, who("m")).await.unwrap();
+    assert_eq!(given.join("club:x", &principal("m")).await, DENIED);
+    assert!(given.publish("club:x", "m", "id-00003").await.is_err());
+}
+
+#[tokio::test]
+async fn the_banned_may_neither_join_nor_publish_until_unbanned() {
+    let given = service().await;
+    given.fill("general", 2).await;
+    let (general, target) = (room("general"), who("u"));
+    let kick =
+        Kick { room: general.clone(), target: target.clone(), reason: "x".into(), ban: true };
+    assert_eq!(given.rooms.kick(call(), admin(), kick).await.unwrap().offset, 3);
+    assert_eq!(given.join("general", &principal("u")).await, DENIED);
+    assert_eq!(given.publish("general", "u", "id-00009").await.unwrap_err(), Error::denied());
+    given.rooms.unban(call(), admin(), general, target).await.unwrap();
+    assert_eq!(given.join("general", &principal("u")).await, Ok(3));
+    assert_eq!(given.publish("general", "u", "id-00009").await.unwrap().position.offset, 4);
+}
+
+#[tokio::test]
+async fn rights_are_told_at_the_join() {
+    let given = service().await;
+    let joined = |principal| Join { principal, room: room("general") };
+    let user = given.rooms.join(call(), joined(principal("u"))).await.unwrap();
+    assert!(user.rights.publish && !user.rights.moderate && user.settings.stored);
+    let root = given.rooms.join(call(), joined(admin())).await.unwrap();
+    assert!(root.rights.moderate);
+    assert_eq!(root.head.epoch, user.head.epoch);
+}
+
+#[tokio::test]
+async fn a_script_publishes_into_rooms_that_exist() {
+    let given = service().await;
+    let send = async |name, id| {
+        let id = domain::MessageId::parse(id).unwrap();
+        let data = Bytes::from_static(b"{}");
+        rpc::admin::Admin::publish(&*given.rooms, call(), admin(), room(name), id, data).await
+    };
+    assert_eq!(send("general", "id-00001").await.unwrap_err().reason, ErrorReason::NotFound);
+    given.fill("general", 1).await;
+    assert_eq!(send("general", "id-00001").await.unwrap().position.offset, 2);
+    let again = send("general", "id-00001").await.unwrap();
+    assert!(again.duplicate && again.position.offset == 2);
+}
