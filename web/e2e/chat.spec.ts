@@ -7,7 +7,7 @@ async function person(browser: Browser, name: string, room: string): Promise<Pag
   const context = await browser.newContext();
   const page = await context.newPage();
   page.on('pageerror', (error) => { throw error; });
-  await page.goto(url());
+  await page.goto(url(), { waitUntil: 'commit' });
   await signIn(page, name);
   await page.getByLabel('Room').fill(room);
   await page.getByRole('button', { name: 'Join' }).click();

@@ -1,5 +1,6 @@
 import { createRoot } from 'react-dom/client';
 
+import { homeOf } from '../config/home';
 import { loadSettings } from '../config/settings';
 import { App } from './App';
 import './app.css';
@@ -9,6 +10,10 @@ if (element === null) throw new Error('the page has no root');
 const root = createRoot(element);
 
 loadSettings().then(
-  (settings) => root.render(<App settings={settings} />),
+  (settings) => {
+    const home = homeOf(settings, new URL(window.location.href));
+    if (home === undefined) root.render(<App settings={settings} />);
+    else window.location.replace(home);
+  },
   (error: unknown) => root.render(<p className="problem">{String(error)}</p>),
 );

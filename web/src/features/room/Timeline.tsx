@@ -15,7 +15,10 @@ export function Timeline({ shown, unsent, mine, onDismiss }: Props) {
   const end = useRef<HTMLDivElement>(null);
   const arrived = new Set(shown.map((entry) => entry.id));
   const waiting = unsent.filter((message) => !arrived.has(message.id));
-  useEffect(() => end.current?.scrollIntoView?.({ block: 'end' }), [shown.length, waiting.length]);
+  useEffect(() => {
+    // Braces: newer browsers answer a promise, and an effect must answer nothing.
+    end.current?.scrollIntoView?.({ block: 'end' });
+  }, [shown.length, waiting.length]);
   return (
     <div className="timeline" role="log" aria-live="polite" data-testid="timeline">
       {shown.map((entry) =>
