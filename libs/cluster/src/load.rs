@@ -24,6 +24,15 @@ pub struct Load {
     pub publishers: usize,
 }
 
+/// How many publishes there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Sent, each under one message id.
+    pub sent: usize,
+    /// Acked in the end.
+    pub acked: usize,
+}
+
 /// A running load.
 pub struct Crowd {
     /// The members, those who publish first.
@@ -64,24 +73,38 @@ impl Crowd {
     /// Each publisher publishes `each` messages, one after the other, round its crowd's rooms.
     /// `pause` is waited between two of them. Gives the number of publishes acked.
     pub async fn publish(&self, each: usize, pause: Duration) -> usize {
+        self.publish_while(move |number| number < each, pause).await.acked
+    }
+
+    /// The same for as long as `more` says so of a publisher's next number.
+    pub async fn publish_while<F>(&self, more: F, pause: Duration) -> Tally
+    where
+        F: Fn(usize) -> bool + Clone + Send + 'static,
+    {
         let tasks = (0..self.publishers).map(|index| {
             let member = self.members[index].clone();
             let rooms = self.rooms.clone();
+            let more = more.clone();
             tokio::spawn(async move {
-                let mut acked = 0;
-                for number in 0..each {
-                    let room = &rooms[(index + number) % rooms.len()];
-                    let text = format!("{index} says {number}");
+                let mut tally = Tally::default();
+                while more(tally.sent) {
+                    let room = &rooms[(index + tally.sent) % rooms.len()];
+                    let text = format!("{index} says {}", tally.sent);
                     let outcome = member.publish(room, &text, Duration::from_secs(60)).await;
-                    acked += usize::from(matches!(outcome, Outcome::Ok { .. }));
+                    tally.sent += 1;
+                    tally.acked += usize::from(matches!(outcome, Outcome::Ok { .. }));
                     if !pause.is_zero() {
                         tokio::time::sleep(pause).await;
                     }
                 }
-                acked
+                tally
             })
         });
-        join_all(tasks).await.into_iter().filter_map(Result::ok).sum()
+        let tallies = join_all(tasks).await.into_iter().filter_map(Result::ok);
+        tallies.fold(Tally::default(), |sum, tally| Tally {
+            sent: sum.sent + tally.sent,
+            acked: sum.acked + tally.acked,
+        })
     }
 
     /// Waits until every member stands at the head of its rooms, then judges what was seen.

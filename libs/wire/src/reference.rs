@@ -26,7 +26,8 @@ pub fn reference() -> String {
          subscribe again at once.\n\n| code | text | subscribes again |\n|---|---|---|\n"
     ));
     for code in UnsubscribeCode::ALL {
-        row(format_args!("| {} | {} | {} |\n", code.code(), code.text(), yes(code.code() >= 2500)));
+        let again = yes(code.code() >= 2500);
+        row(format_args!("| {} | {} | {again} |\n", code.code(), code.text()));
     }
     row(format_args!(
         "\n## Close frames\n\nAfter a terminal code the SDKs do not come back.\n\n\

@@ -60,11 +60,13 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// The long fault tests: many rounds of every fault against real processes.
+    /// The fault tests in many rounds, against real processes.
     Faults {
-        /// Goes to the tests.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        /// How often.
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+        /// Only tests with one of these in their names.
+        only: Vec<String>,
     },
 }
 
@@ -77,7 +79,7 @@ fn main() -> ExitCode {
         Verb::Gen { check } => r#gen::run(&shell, check),
         Verb::Tidy => tidy::run(&shell),
         Verb::Bench { args } => bench::run(&shell, &args),
-        Verb::Faults { args } => faults::run(&shell, &args),
+        Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

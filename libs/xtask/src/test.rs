@@ -66,7 +66,7 @@ fn cargo_test(shell: &Shell, args: &[String]) -> (Vec<String>, Result<()>) {
 }
 
 /// What a test binary says last, and the names of tests that failed.
-fn is_closing(line: &str) -> bool {
+pub fn is_closing(line: &str) -> bool {
     let empty = line.contains(" 0 passed; 0 failed; 0 ignored");
     (line.starts_with("test result:") && !empty)
         || (line.starts_with("test ") && line.ends_with("FAILED"))

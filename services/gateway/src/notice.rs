@@ -23,7 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A notice as a frame.
 pub fn frame(notice: &Notice) -> Bytes {
-    let data = translate::notice_data(notice);
+    frame_of(translate::notice_data(notice, None))
+}
+
+fn frame_of(data: Bytes) -> Bytes {
     let publication = Publication { data, time: now_ms(), ..Publication::default() };
     let channel = SYSTEM_CHANNEL.to_owned();
     frame::text(&Format::Json.encode_push(&Push { channel, body: PushBody::Pub(publication) }))
@@ -74,5 +77,5 @@ async fn tell(gateway: &Gateway, degraded: bool) {
         (NoticeLevel::Info, "Redundancy service is available again.")
     };
     let notice = Notice { id: "redundancy".to_owned(), text: text.to_owned(), level };
-    gateway.hub().show_all(frame(&notice)).await;
+    gateway.hub().show_all(frame_of(translate::notice_data(&notice, Some(degraded)))).await;
 }

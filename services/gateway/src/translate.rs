@@ -28,14 +28,21 @@ pub fn who_info(who: &Who) -> ClientInfo {
 }
 
 /// The data of a notice on the `system` channel.
-pub fn notice_data(notice: &Notice) -> Bytes {
+///
+/// `degraded` says whether the gateway's own notice begins or ends an impairment; clients show it
+/// until its end.
+pub fn notice_data(notice: &Notice, degraded: Option<bool>) -> Bytes {
     let level = match notice.level {
         NoticeLevel::Info => "info",
         NoticeLevel::Warning => "warning",
     };
-    json_bytes(&json!({
+    let mut data = json!({
         "kind": "notice", "id": notice.id, "level": level, "text": notice.text,
-    }))
+    });
+    if let Some(degraded) = degraded {
+        data["degraded"] = json!(degraded);
+    }
+    json_bytes(&data)
 }
 
 /// A JSON value as the bytes of a payload.

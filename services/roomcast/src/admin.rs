@@ -18,6 +18,7 @@ use rpc::admin::RemoteAdmin;
 use runtime::config::{Secret, resolve};
 use secrecy::ExposeSecret;
 
+use crate::output;
 use verb::Verb;
 
 /// Where the admin service is, who asks, and what.
@@ -63,7 +64,7 @@ pub fn run(args: AdminArgs) -> ExitCode {
         .and_then(|runtime| runtime.block_on(Box::pin(call(args))));
     match answer {
         Ok(answer) => {
-            print!("{}", if json { answer.json() } else { answer.table() });
+            output::print(&if json { answer.json() } else { answer.table() });
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use runtime::args::ServiceArgs;
 use runtime::config::{ConfigProblems, Loader};
 
-use crate::config;
+use crate::{config, output};
 
 /// How long one part may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -42,13 +42,13 @@ pub fn run(args: ServiceArgs) -> ExitCode {
     runtime.shutdown_timeout(Duration::from_secs(1));
     let failed = findings.iter().filter(|finding| finding.outcome.is_err()).count();
     for finding in &findings {
-        print!("{}", line(finding));
+        output::print(&line(finding));
     }
     if failed == 0 {
-        println!("\nall parts answered");
+        output::print("\nall parts answered\n");
         return ExitCode::SUCCESS;
     }
-    println!("\n{failed} of {} parts failed", findings.len());
+    output::print(&format!("\n{failed} of {} parts failed\n", findings.len()));
     ExitCode::FAILURE
 }
 

@@ -8,6 +8,7 @@ mod compose;
 mod config;
 mod doctor;
 mod issuer;
+mod output;
 mod page;
 mod reference;
 mod token;

@@ -1,7 +1,7 @@
 //! The admin service: each call is allowed to admins alone, and every act leaves its audit row.
 //!
-//! Here stand the verbs; `look` reads, `change` acts. Reads that were allowed leave no audit row, with
-//! one exception: an admin who reads a room's messages leaves one.
+//! Here stand the verbs; `look` reads, `change` acts. Reads that were allowed leave no audit row,
+//! with one exception: an admin who reads a room's messages leaves one.
 mod change;
 mod look;
 

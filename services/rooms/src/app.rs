@@ -38,7 +38,8 @@ pub struct Deps {
 }
 
 /// Starts the service: opens the database, brings its schema up to date and begins to work. After
-/// `shutdown` what waits is still committed; await [`RoomsService::closed`] before the process ends.
+/// `shutdown` what waits is still committed; await [`RoomsService::closed`] before the process
+/// ends.
 pub async fn start(
     config: RoomsConfig,
     deps: Deps,

@@ -77,7 +77,8 @@ pub struct RoomsConfig {
     pub order_keep_ms: u64,
     /// How often the janitor looks for what is no longer kept.
     pub janitor_ms: u64,
-    /// Kinds of room by name. `default` is for names without a colon and is there even if not named.
+    /// Kinds of room by name. `default` is for names without a colon and is there even if not
+    /// named.
     pub kinds: BTreeMap<String, KindConfig>,
 }
 

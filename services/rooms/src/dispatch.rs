@@ -47,7 +47,8 @@ impl Dispatch {
         }
     }
 
-    /// An item of a room without a log. `Unavailable` while the broker is away: nothing would bring it later.
+    /// An item of a room without a log. `Unavailable` while the broker is away: nothing would bring
+    /// it later.
     pub(crate) fn ephemeral(&self, room: RoomName, item: Item) -> Result<()> {
         if *self.health.borrow() == BusHealth::Down {
             return Err(Error::unavailable("Redundancy service is not available."));

@@ -16,6 +16,7 @@ pub const BEFORE_ACK: &str = "before_ack";
 /// Committed and answered; nothing was handed to the bus.
 pub const AFTER_COMMIT: &str = "after_commit";
 
+#[expect(clippy::disallowed_methods, reason = "no configuration: a test arms its victim")]
 static ARMED: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
     let text = std::env::var("ROOMCAST_FAILPOINT").ok()?;
     let (name, nth) = text.split_once(':')?;

@@ -1,7 +1,8 @@
 //! Turns many small reads that arrive at once into one.
 //!
-//! Those that wait while the last read runs go into the next one together; no timer. A read therefore
-//! always begins after the call that asked for it. Bounded: what does not fit is refused as transient.
+//! Those that wait while the last read runs go into the next one together; no timer. A read
+//! therefore always begins after the call that asked for it. Bounded: what does not fit is refused
+//! as transient.
 use std::future::Future;
 use std::sync::Arc;
 

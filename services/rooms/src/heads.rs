@@ -1,9 +1,9 @@
 //! The heads watch: tells gateways how far the logs of their rooms reach, whatever the broker does.
 //!
-//! One loop reads the heads of all rooms held by any stream, by primary key and once for all, compares
-//! them with what was last told and sends the changed ones; it follows the orders likewise. A room
-//! that is added has its head read anew at once, many additions together. A stream that is not read
-//! is ended: nothing here waits for a gateway.
+//! One loop reads the heads of all rooms held by any stream, by primary key and once for all,
+//! compares them with what was last told and sends the changed ones; it follows the orders
+//! likewise. A room that is added has its head read anew at once, many additions together. A stream
+//! that is not read is ended: nothing here waits for a gateway.
 mod stream;
 mod table;
 
@@ -86,7 +86,8 @@ impl Heads {
             return Err(Error::unavailable("this pod is going"));
         }
         let newest = self.store.newest_order().await?;
-        // A number above the newest one was seen before the database was restored: it means nothing now.
+        // A number above the newest one was seen before the database was restored: it means nothing
+        // now.
         let orders_after = start.orders_after.map_or(newest, |after| after.min(newest));
         let (out, events) = mpsc::channel(STREAM_EVENTS_MAX);
         // The channel is new and has room.

@@ -32,7 +32,8 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KindConfig {
-    /// Whether items are stored. Else there are no offsets and no history, and an ack means handed to the bus.
+    /// Whether items are stored. Else there are no offsets and no history, and an ack means handed
+    /// to the bus.
     pub stored: bool,
     /// Whether a room is made at its first join or publish; else an admin must have made it.
     pub auto_create: bool,

@@ -1,8 +1,8 @@
 //! The way into the logs: lanes in which publishes are committed together.
 //!
-//! A room belongs to one lane, and a lane commits one batch at a time: so in a pod each room's items
-//! enter in the order in which they were handed over. Everything is bounded; what does not fit is
-//! refused as transient. An answer comes after the commit, the fan-out after the answer.
+//! A room belongs to one lane, and a lane commits one batch at a time: so in a pod each room's
+//! items enter in the order in which they were handed over. Everything is bounded; what does not
+//! fit is refused as transient. An answer comes after the commit, the fan-out after the answer.
 mod commit;
 mod lane;
 
@@ -37,7 +37,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the lanes; `tasks` tracks them. They end once [`Log::close`] was called and all is committed.
+    /// Starts the lanes; `tasks` tracks them. They end once [`Log::close`] was called and all is
+    /// committed.
     pub(crate) fn start(
         store: &Arc<dyn Store>,
         dispatch: &Arc<Dispatch>,
@@ -53,7 +54,8 @@ impl Log {
         Self { lanes: lanes.collect() }
     }
 
-    /// Adds one item. `DeadlineExceeded` leaves the outcome unknown; `RateLimited` if the lane is full.
+    /// Adds one item. `DeadlineExceeded` leaves the outcome unknown; `RateLimited` if the lane is
+    /// full.
     pub(crate) async fn append(
         &self,
         item: Append,

@@ -1,8 +1,8 @@
 //! Who may do what in a room, and rooms that come into being by being joined.
 //!
-//! What the token tells (roles) is decided here; what the database tells (bans, members) is read here
-//! for joins and history, and once more under the room's lock for publishes. An unknown room and a
-//! forbidden one give the same answer after the same read.
+//! What the token tells (roles) is decided here; what the database tells (bans, members) is read
+//! here for joins and history, and once more under the room's lock for publishes. An unknown room
+//! and a forbidden one give the same answer after the same read.
 use std::sync::Arc;
 
 use domain::{Error, Position, Principal, PrincipalId, Result, Rights, RoomName};
@@ -75,7 +75,8 @@ impl Membership {
 
     /// How a room stands; the read begins after this call. `None` for a room that does not exist.
     pub(crate) async fn view(&self, room: &RoomName, whose: &PrincipalId) -> Result<Option<View>> {
-        // PostgreSQL's texts refuse U+0000, and one such question would fail all that are asked with it.
+        // PostgreSQL's texts refuse U+0000, and one such question would fail all that are asked
+        // with it.
         if whose.issuer.contains('\0') || whose.subject.contains('\0') {
             return Err(Error::invalid("a principal's name holds a zero byte"));
         }

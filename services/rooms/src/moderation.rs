@@ -1,8 +1,8 @@
 //! Kicks, bans and orders to gateways.
 //!
-//! A kick is an item of the room's log, so that every member sees it at the same place; where there is
-//! no log it is an order. An order is a numbered row first and a hint on the bus afterwards. Each act
-//! leaves its audit row in its own transaction, and a refused one leaves one too.
+//! A kick is an item of the room's log, so that every member sees it at the same place; where there
+//! is no log it is an order. An order is a numbered row first and a hint on the bus afterwards.
+//! Each act leaves its audit row in its own transaction, and a refused one leaves one too.
 use std::sync::Arc;
 
 use domain::{
@@ -54,7 +54,8 @@ impl Moderation {
         let _ = self.store.act(&note, audit).await;
     }
 
-    /// Does one act; an order that comes of it is handed to the bus. Goes on if the caller goes away.
+    /// Does one act; an order that comes of it is handed to the bus. Goes on if the caller goes
+    /// away.
     pub(crate) async fn act(&self, act: Act, audit: Audit) -> Result<Done> {
         let store = self.store.clone();
         let done = self.tasks.spawn(async move { store.act(&act, &audit).await });

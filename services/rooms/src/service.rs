@@ -1,4 +1,5 @@
-//! The rooms service as gateways call it: each verb in a few lines, the work in the module of its name.
+//! The rooms service as gateways call it: each verb in a few lines, the work in the module of its
+//! name.
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,8 +54,8 @@ pub(crate) async fn within<T>(
 }
 
 impl RoomsService {
-    /// Waits until everything that was taken in is committed and answered, then closes the database.
-    /// To be called after the shutdown token given to `start` was cancelled.
+    /// Waits until everything that was taken in is committed and answered, then closes the
+    /// database. To be called after the shutdown token given to `start` was cancelled.
     pub async fn closed(&self) {
         self.tasks.wait().await;
         self.store.close().await;
@@ -81,7 +82,8 @@ impl RoomsService {
             self.membership.publish_ephemeral(kind, &request.principal, &request.room).await?;
             return self.send_ephemeral(request);
         }
-        // Nothing is waited for before the item is in its lane: so one author's publishes keep their order.
+        // Nothing is waited for before the item is in its lane: so one author's publishes keep
+        // their order.
         let right = membership::may_publish(kind, &request.principal)?;
         let published = self.append(call.deadline, request, right, Vec::new()).await;
         let unknown = |error: &Error| error.reason == ErrorReason::NotFound;

@@ -50,7 +50,8 @@ pub trait Store: Send + Sync + 'static {
     /// Heads by number, for the heads watch: (number, head). No order is promised.
     async fn heads_by_id(&self, ids: &[RoomId]) -> Result<Vec<(RoomId, domain::Position)>>;
 
-    /// A page of one log, its head and its oldest offset, all of one moment. `None` without the room.
+    /// A page of one log, its head and its oldest offset, all of one moment. `None` without the
+    /// room.
     async fn page(&self, wanted: &PageWanted) -> Result<Option<LogPage>>;
 
     /// Ranges of many logs, in the order asked. A room that does not exist has an empty head.
@@ -66,8 +67,8 @@ pub trait Store: Send + Sync + 'static {
     /// Does an act and leaves its audit row in one transaction; a refused act leaves one too.
     async fn act(&self, act: &Act, audit: &Audit) -> Result<Done>;
 
-    /// Gives a room a new epoch if `claimed` lies above its head in its epoch, which only a log that
-    /// lost its end can explain. Answers whether it did.
+    /// Gives a room a new epoch if `claimed` lies above its head in its epoch, which only a log
+    /// that lost its end can explain. Answers whether it did.
     async fn renew_if_behind(&self, room: &RoomName, claimed: &domain::Position) -> Result<bool>;
 
     /// Rooms by name, those beginning with `prefix`, after `after`, at most `limit`.
@@ -90,11 +91,12 @@ pub trait Store: Send + Sync + 'static {
     /// Audit rows, newest first, below `before` if given, at most `limit`.
     async fn audit(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>>;
 
-    /// Removes the beginnings of logs that are no longer kept. Never makes a hole: what is left of a
-    /// log is its end. Does nothing while another pod's janitor works.
+    /// Removes the beginnings of logs that are no longer kept. Never makes a hole: what is left of
+    /// a log is its end. Does nothing while another pod's janitor works.
     async fn trim_items(&self, keep: &Keep) -> Result<u64>;
 
-    /// Forgets message ids of items committed before `before_ms`. Does nothing while another pod's janitor works.
+    /// Forgets message ids of items committed before `before_ms`. Does nothing while another pod's
+    /// janitor works.
     async fn trim_message_ids(&self, before_ms: i64) -> Result<u64>;
 
     /// Forgets orders given before `before_ms`. Does nothing while another pod's janitor works.

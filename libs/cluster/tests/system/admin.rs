@@ -45,7 +45,7 @@ fn admin_command(system: &System, credential: [&str; 2], arguments: &[&str]) -> 
 /// Makes an API key as an operator would: by an admin's token.
 async fn make_key(system: &System, role: &str) -> String {
     let token = system.token("root", &["admin"]).unwrap();
-    let arguments = ["key", "create", "script", "--role", role];
+    let arguments = ["create-key", "script", "--role", role];
     let output = run(admin_command(system, ["--token", &token], &arguments)).await;
     let answer: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));

@@ -1,9 +1,11 @@
 //! RabbitMQ killed for 20 s under load: every publish is acked, deliveries are at most 2 s late,
 //! clients are told and told again when it is back, bindings stand again.
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cluster::Shape;
 use cluster::load::Load;
+use cluster::system::Outside;
 use testkit::checker::Allowed;
 use testkit::history::Outcome;
 use testkit::poll;
@@ -17,6 +19,13 @@ async fn the_broker_may_be_gone_for_20_s() {
     let outside = system.outside().unwrap();
     let load = Load { members: 30, rooms: 6, rooms_each: 2, publishers: 5 };
     let crowd = load.join(&system, "broker").await.unwrap();
+    // Members of a room sit on two of the three gateways: see who joins what in `Load::join`.
+    poll::until(s(10), "two gateways bound for each room", || async {
+        bound(outside).await.len() == 2 * 6
+    })
+    .await
+    .unwrap();
+    let before = bound(outside).await;
 
     let (acked, slowest) = tokio::join!(crowd.publish(450, Duration::from_millis(50)), async {
         tokio::time::sleep(s(2)).await;
@@ -41,18 +50,19 @@ async fn the_broker_may_be_gone_for_20_s() {
     };
     poll::until(s(5), "everybody was told", told(true)).await.unwrap();
     poll::until(s(40), "everybody was told that it is back", told(false)).await.unwrap();
-    poll::until(s(40), "bindings stand again", || async {
-        let bindings = outside.rabbit.bindings(&outside.vhost.name).await.unwrap_or_default();
-        let of_room = |room: &str| {
-            let key = format!("room.{room}.");
-            bindings.iter().filter(|binding| binding.key.starts_with(&key)).count()
-        };
-        crowd.rooms.iter().all(|room| of_room(room) == 3)
-    })
-    .await
-    .unwrap();
+    poll::until(s(40), "the same bindings stand again", || async { bound(outside).await == before })
+        .await
+        .unwrap();
     let report = crowd.settle(&system, s(30), Allowed::default()).await.unwrap();
     report.assert_sound();
+}
+
+/// Which gateway's queue has which room bound.
+async fn bound(outside: &Outside) -> BTreeSet<(String, String)> {
+    let bindings = outside.rabbit.bindings(&outside.vhost.name).await.unwrap_or_default();
+    let of_rooms = bindings.into_iter().filter(|binding| binding.key.starts_with("room."));
+    let gateway = |queue: &str| queue.split('.').nth(1).unwrap_or(queue).to_owned();
+    of_rooms.map(|binding| (binding.key, gateway(&binding.queue))).collect()
 }
 
 /// Publishes again and again until `end`, and measures how long a message takes from its ack to the

@@ -22,6 +22,7 @@ const PORT_TRIES: usize = 200;
 /// `$1` is the directory. Some programs write for a moment after their parent's death, so it looks
 /// several times.
 const JANITOR: &str = r#"
+trap '' HUP INT TERM
 cat >/dev/null
 for round in 1 2 3 4 5; do
   for p in /proc/[0-9]*; do

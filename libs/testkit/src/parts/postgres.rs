@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
@@ -128,11 +128,24 @@ impl Postgres {
         let inner = self.0.clone();
         blocking(move || {
             inner.process.stop(Signal::INT, STOP);
-            inner.process.start_again()?;
-            inner.wait()
+            let begun = Instant::now();
+            loop {
+                inner.process.start_again()?;
+                match inner.wait() {
+                    // The memory of a server that was killed goes with its last process, a moment later.
+                    Err(error) if in_use(&error) && begun.elapsed() < START => {
+                        inner.process.kill9();
+                    }
+                    ended => return ended,
+                }
+            }
         })
         .await
     }
+}
+
+fn in_use(error: &anyhow::Error) -> bool {
+    format!("{error:#}").contains("shared memory block")
 }
 
 fn start(settings: &[String]) -> Result<Postgres> {

@@ -33,7 +33,7 @@ pub(super) fn each<'a>(
 
 /// Reads one object from the start of `text`.
 fn object<T: Value>(text: &str) -> Result<(T, &str), DecodeError> {
-    // Blank lines and leading blanks would be skipped by the parser, numbers and arrays would fail later.
+    // The parser would skip blanks and blank lines; numbers and arrays would fail later.
     if !text.starts_with('{') {
         return Err(DecodeError::Malformed);
     }

@@ -68,7 +68,6 @@ async fn read(
             () = connection.ended.notified() => return wish(connection),
             message = stream.recv() => message,
             code = report.refused() => return ours(code, code.text()),
-            code = report.refused() => return ours(code, code.text()),
         };
         let frame = match message {
             Some(Ok(AggregatedMessage::Text(text))) => text.into_bytes(),

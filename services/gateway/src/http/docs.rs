@@ -44,7 +44,7 @@ const SERVED: [(&str, &str); 3] = [
 ];
 
 /// Starts Swagger UI. A file of its own, because the policy takes no script from within the page.
-const SWAGGER_START: &str = "window.ui = SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page', \
+const SWAGGER_START: &str = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page', \
     deepLinking: true, validatorUrl: null, persistAuthorization: false });\n";
 /// Starts ReDoc.
 const REDOC_START: &str = "Redoc.init('/openapi.json', { disableSearch: false, hideLoading: true }, \
@@ -82,9 +82,9 @@ const REDOC_PAGE: &str = r#"<!doctype html>
 "#;
 
 /// Both programs set styles from their scripts; calls go to this gateway alone.
-const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
+const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// ReDoc searches in a worker that it makes of its own text.
 const REDOC_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src blob:; base-uri 'none'; \

@@ -44,7 +44,7 @@ impl Totals {
         Self { kept_for, last: Mutex::new(None) }
     }
 
-    /// `None` while presence cannot be asked. Whoever comes while it is asked waits for that answer.
+    /// `None` while presence cannot be asked. Whoever comes meanwhile waits for the same answer.
     async fn now(&self, peers: &Peers) -> Option<PresenceTotals> {
         let mut last = self.last.lock().await;
         if let Some((at, totals)) = *last

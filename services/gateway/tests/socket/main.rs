@@ -8,5 +8,6 @@
 mod fakes;
 mod harness;
 mod life;
+mod raw;
 mod room;
 mod slow;

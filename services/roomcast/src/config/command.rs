@@ -9,6 +9,7 @@ use runtime::ops::OpsConfig;
 use runtime::telemetry::TelemetryConfig;
 
 use super::reference::Reference;
+use crate::output;
 
 /// What is asked about the config.
 #[derive(Debug, Subcommand)]
@@ -27,9 +28,9 @@ pub enum ConfigCommand {
 pub fn run(command: ConfigCommand) -> ExitCode {
     match command {
         ConfigCommand::Check(args) => return check(args.config),
-        ConfigCommand::Defaults => print!("{}", Reference::of_all().defaults()),
-        ConfigCommand::Schema => print!("{}", Reference::of_all().schema()),
-        ConfigCommand::Reference => print!("{}", Reference::of_all().page()),
+        ConfigCommand::Defaults => output::print(&Reference::of_all().defaults()),
+        ConfigCommand::Schema => output::print(&Reference::of_all().schema()),
+        ConfigCommand::Reference => output::print(&Reference::of_all().page()),
     }
     ExitCode::SUCCESS
 }
@@ -37,7 +38,7 @@ pub fn run(command: ConfigCommand) -> ExitCode {
 fn check(file: Option<PathBuf>) -> ExitCode {
     match look(file) {
         Ok(()) => {
-            println!("the config has no problems");
+            output::print("the config has no problems\n");
             ExitCode::SUCCESS
         }
         Err(problems) => {

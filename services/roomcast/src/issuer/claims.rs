@@ -45,11 +45,6 @@ impl Identity {
         Some(Self { name: name.to_owned(), roles })
     }
 
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The same name is the same subject, on every machine and for ever.
     pub fn subject(&self) -> String {
         let digest = Sha256::new()
@@ -114,7 +109,7 @@ mod tests {
     fn a_name_alone_gives_no_role_but_user() {
         let identity = Identity::new(" admin ", &[]).unwrap();
         assert_eq!(
-            (identity.name(), identity.roles.as_slice()),
+            (identity.name.as_str(), identity.roles.as_slice()),
             ("admin", ["user".to_owned()].as_slice())
         );
         let given = Identity::new("ann", &["admin".to_owned(), "user".to_owned()]).unwrap();

@@ -1,4 +1,5 @@
-//! What admins change. Each act and its audit row are one transaction; so are a refusal and its row.
+//! What admins change. Each act and its audit row are one transaction; so are a refusal and its
+//! row.
 use bytes::Bytes;
 use domain::{
     Error, ErrorReason, MESSAGE_BYTES_MAX, MessageId, Notice, OrderAct, Principal, PrincipalId,
@@ -114,7 +115,8 @@ pub(super) async fn renew_epochs(
     }
 }
 
-/// Publishes without a sender. A room of a kind without a log must exist as well: scripts make no rooms by mistake.
+/// Publishes without a sender. A room of a kind without a log must exist as well: scripts make no
+/// rooms by mistake.
 pub(super) async fn publish(
     service: &RoomsService,
     call: Call,

@@ -49,7 +49,8 @@ pub(super) async fn serve(
     tracing::info!(%gateway, why, "a gateway's stream ended");
 }
 
-/// Rooms without a log have one head for ever, told at once; names that no room can have are dropped.
+/// Rooms without a log have one head for ever, told at once; names that no room can have are
+/// dropped.
 fn only_stored(heads: &Heads, mut change: HeldRooms, out: &mpsc::Sender<WatchEvent>) -> HeldRooms {
     let mut without_log = Vec::new();
     change.add.retain(|room| match heads.kinds.of(room) {

@@ -68,7 +68,8 @@ impl Table {
         self.streams.len()
     }
 
-    /// Applies what a gateway says it holds. False if the stream is no more, or would hold too many rooms.
+    /// Applies what a gateway says it holds. False if the stream is no more, or would hold too many
+    /// rooms.
     pub(super) fn change(&mut self, id: StreamId, change: HeldRooms, rooms_max: usize) -> bool {
         let Some(stream) = self.streams.get_mut(&id) else { return false };
         for room in change.remove {
@@ -130,7 +131,8 @@ impl Table {
         }
     }
 
-    /// Takes heads that were read by name: tells them to those who asked, and to all holders if they moved.
+    /// Takes heads that were read by name: tells them to those who asked, and to all holders if
+    /// they moved.
     pub(super) fn learn(&mut self, heads: Vec<Head>, asked: &Asked) {
         let mut news = News::new();
         for Head { id, room, position } in heads {
@@ -158,9 +160,9 @@ impl Table {
         self.names.keys().copied().collect()
     }
 
-    /// Takes heads that were read by number: tells those that moved, and answers the rooms that must be
-    /// looked for by name. An epoch belongs to one log only, so a number whose epoch is the told one
-    /// still stands for the same room.
+    /// Takes heads that were read by number: tells those that moved, and answers the rooms that
+    /// must be looked for by name. An epoch belongs to one log only, so a number whose epoch is the
+    /// told one still stands for the same room.
     pub(super) fn compare(
         &mut self,
         ids: &[RoomId],
@@ -190,8 +192,9 @@ impl Table {
         doubtful
     }
 
-    /// The lowest order that some stream has seen, if any stream lacks one. Streams that have seen more
-    /// orders than there are hang on to a database that was replaced: they are ended, and come again.
+    /// The lowest order that some stream has seen, if any stream lacks one. Streams that have seen
+    /// more orders than there are hang on to a database that was replaced: they are ended, and come
+    /// again.
     pub(super) fn orders_wanted(&mut self, newest: u64) -> Option<u64> {
         let beyond: Vec<_> = self
             .streams

@@ -1,8 +1,8 @@
 //! One lane: a bounded queue and the task that commits what waits in it.
 //!
-//! Those that wait while a batch is committed make the next one; no timer. If an author's item fails
-//! for a passing reason, what the same author has queued behind it for that room fails too, so that
-//! its outbox can send both again in order.
+//! Those that wait while a batch is committed make the next one; no timer. If an author's item
+//! fails for a passing reason, what the same author has queued behind it for that room fails too,
+//! so that its outbox can send both again in order.
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! How items and orders stand in columns, the same in both stores.
 //!
-//! A message keeps its payload as it came; an event and an order are JSON with a version of their own
-//! words, so that an older pod can read what a newer one wrote as long as no word is taken away.
+//! A message keeps its payload as it came; an event and an order are JSON with a version of their
+//! own words, so that an older pod can read what a newer one wrote as long as no word is taken
+//! away.
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Error, ErrorReason, Event, GatewayId, Item, MessageId, Notice, NoticeLevel,
@@ -196,7 +197,8 @@ fn unreadable(what: &str, number: u64) -> Error {
 /// The columns of a room that admins see: name, title, epoch, head, trimmed, created_at_ms.
 pub(crate) type RoomColumns = (String, String, String, i64, i64, i64);
 
-/// A room's row. The names in the table were checked before they came in; one that is none is left out.
+/// A room's row. The names in the table were checked before they came in; one that is none is left
+/// out.
 pub(crate) fn room_row(
     (name, title, epoch, head, trimmed, created_at_ms): RoomColumns,
 ) -> Option<RoomRow> {

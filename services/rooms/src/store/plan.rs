@@ -1,8 +1,8 @@
 //! Decides what a transaction writes, from what it has read under the locks.
 //!
-//! Pure, and shared by both stores, so that neither has rules of its own: who is a duplicate, who is
-//! refused, who came too late, and which offset each new item gets. Offsets are given in the order
-//! of the batch and only to what will be written, so a log never has a hole.
+//! Pure, and shared by both stores, so that neither has rules of its own: who is a duplicate, who
+//! is refused, who came too late, and which offset each new item gets. Offsets are given in the
+//! order of the batch and only to what will be written, so a log never has a hole.
 use std::collections::{HashMap, HashSet};
 
 use domain::{Epoch, Error, ErrorReason, PrincipalId, Result, RoomName};
@@ -45,7 +45,8 @@ pub(crate) struct Plan {
     pub results: Vec<Result<Appended>>,
 }
 
-/// Makes the plan. `seen` stands in the order of the batch; `time_ms` is what new items are stamped with.
+/// Makes the plan. `seen` stands in the order of the batch; `time_ms` is what new items are stamped
+/// with.
 pub(crate) fn plan(
     batch: &[Append],
     rooms: &HashMap<RoomName, Locked>,
@@ -80,8 +81,8 @@ pub(crate) fn plan(
     Plan { writes, heads, results }
 }
 
-/// Why what stands behind a transient failure of the same author in the same room fails too: were it
-/// committed, a retry of the first would come after it.
+/// Why what stands behind a transient failure of the same author in the same room fails too: were
+/// it committed, a retry of the first would come after it.
 pub(crate) fn behind_a_failure() -> Error {
     Error::unavailable("an earlier message of yours failed; send both again, in order")
 }

@@ -1,8 +1,8 @@
 //! The store for many pods: PostgreSQL, the primary.
 //!
 //! Schema `rooms`, with a migrations table of its own. Publishes, history and heads have pools of
-//! their own, so that none can starve another; each statement is bounded by the server and each use of
-//! a connection by us. A connection whose use was broken off is thrown away, never returned.
+//! their own, so that none can starve another; each statement is bounded by the server and each use
+//! of a connection by us. A connection whose use was broken off is thrown away, never returned.
 mod act;
 mod append;
 mod check;
@@ -67,7 +67,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, refuses a database that would lose acked messages, and brings the schema up to date.
+    /// Connects, refuses a database that would lose acked messages, and brings the schema up to
+    /// date.
     pub async fn open(address: &str, options: &PostgresOptions) -> anyhow::Result<Self> {
         let connect = PgConnectOptions::from_str(address)
             // The parser's own text could show the password.

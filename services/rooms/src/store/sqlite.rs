@@ -1,7 +1,7 @@
 //! The store for one machine: one SQLite file.
 //!
-//! WAL with `synchronous=FULL`: a commit is on the disk when it returns. One connection writes, each
-//! transaction with BEGIN IMMEDIATE, so that no lock error ever shows; a pool of others reads.
+//! WAL with `synchronous=FULL`: a commit is on the disk when it returns. One connection writes,
+//! each transaction with BEGIN IMMEDIATE, so that no lock error ever shows; a pool of others reads.
 mod act;
 mod append;
 mod read;

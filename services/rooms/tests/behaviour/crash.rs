@@ -10,6 +10,7 @@ const DATABASE: &str = "ROOMCAST_CRASH_DATABASE";
 
 /// Publishes until the process dies. Does nothing unless it is started as a victim.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how the test speaks to its victim")]
 async fn victim() {
     let Ok(database) = std::env::var(DATABASE) else { return };
     let given = with(config(&database), None).await;
@@ -28,7 +29,8 @@ fn die(database: &str, point: &str) -> Output {
         .unwrap()
 }
 
-/// Kills a victim at the third publish and answers (acked by it, items in the log, place of the retry).
+/// Kills a victim at the third publish and answers (acked by it, items in the log, place of the
+/// retry).
 async fn after_a_crash_at(folder: &Path, point: &str) -> (usize, usize, u64) {
     let database = format!("sqlite://{}", folder.join(format!("{point}.db")).display());
     let output = die(&database, &format!("{point}:3"));

@@ -6,7 +6,7 @@ use rpc::rooms::{Join, Rooms as _};
 
 use crate::given::*;
 
-const DENIED: std::result::Result<u64, ErrorReason> = Err(ErrorReason::PermissionDenied);
+const DENIED: Result<u64, ErrorReason> = Err(ErrorReason::PermissionDenied);
 
 #[tokio::test]
 async fn a_room_is_made_by_its_first_join_if_its_kind_allows() {

@@ -170,7 +170,7 @@ pub async fn batches_over_the_same_rooms_in_any_order_all_commit(store: Stored) 
                 let mut batch: Vec<_> = (0..4)
                     .map(|k| item(names[(k + n) % 4], "u", &format!("id-{n}-{step:02}-{k}")))
                     .collect();
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     batch.reverse();
                 }
                 // No `Again`: rooms are locked in one order, so there is no deadlock.

@@ -1,6 +1,7 @@
 //! One suite for every store: what the trait promises, on a SQLite file and on a real PostgreSQL.
 //!
 //! Each test has a database of its own. The names are the promises.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test is how a test speaks")]
 mod acts;
 mod given;
 mod log;

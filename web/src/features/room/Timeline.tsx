@@ -55,7 +55,9 @@ function Bubble({ message, own }: { message: ShownMessage; own: boolean }) {
       <p>{message.text}</p>
       <footer>
         <span data-testid="server">{message.gateway}</span>{' '}
-        <time dateTime={new Date(message.time).toISOString()}>{new Date(message.time).toLocaleTimeString()}</time>
+        {message.time > 0 && (
+          <time dateTime={new Date(message.time).toISOString()}>{new Date(message.time).toLocaleTimeString()}</time>
+        )}
       </footer>
     </article>
   );

@@ -89,10 +89,9 @@ fn model(bytes: &[u8], limits: GuardLimits) -> (usize, Option<CloseCode>) {
         } else {
             digits.iter().fold(0, |all, digit| all << 8 | u64::from(*digit))
         };
-        if !control {
-            if length > limits.message_bytes_max as u64 - sum || fragments == limits.fragments_max {
-                return (at, Some(CloseCode::TooBig));
-            }
+        let most = limits.message_bytes_max as u64 - sum;
+        if !control && (length > most || fragments == limits.fragments_max) {
+            return (at, Some(CloseCode::TooBig));
         }
         let header = 2 + width + 4;
         if rest.len() < header {

@@ -51,7 +51,7 @@ pub struct PublishedMessage {
 /// Which part of a room's log to read; told in words where the path is described.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct HistoryQuery {
+pub struct HistoryQuery {
     since_epoch: Option<String>,
     since_offset: Option<u64>,
     limit: Option<u32>,
@@ -167,20 +167,20 @@ pub async fn publish(
 #[utoipa::path(get, path = "/api/v1/rooms/{room}/history", tag = "rooms",
     params(
         ("room" = String, Path, description = "The room's name"),
-        ("since_epoch" = Option<String>, Query, description = "The epoch of the position to read on from"),
+        ("since_epoch" = Option<String>, Query, description = "The position's epoch"),
         ("since_offset" = Option<u64>, Query, description = "Read on after this offset; without a \
             position from the oldest item kept, or from the newest if reversed"),
-        ("limit" = Option<u32>, Query, description = "At most so many items, 100 if absent; 0 asks for \
-            the head alone"),
+        ("limit" = Option<u32>, Query, description = "At most so many, 100 if absent; 0 asks for the \
+            head alone"),
         ("reverse" = Option<bool>, Query, description = "Newest first")),
     responses(
         (status = 200, description = "The page", body = HistoryAnswer),
         (status = 400, description = "Malformed", body = ErrorAnswer),
         (status = 403, description = "Not allowed, or no such room", body = ErrorAnswer),
-        (status = 410, description = "The position is of another epoch, or no longer kept", body = ErrorAnswer),
+        (status = 410, description = "Another epoch, or no longer kept", body = ErrorAnswer),
         (status = 422, description = "Rooms of this kind keep no log", body = ErrorAnswer),
         (status = 503, description = "Try again", body = ErrorAnswer)))]
-pub(in crate::http) async fn history(
+pub async fn history(
     caller: Caller,
     room: web::Path<String>,
     query: web::Query<HistoryQuery>,

@@ -1,9 +1,10 @@
 //! The publish transaction in PostgreSQL, READ COMMITTED.
 //!
-//! The rooms' rows are locked in the order of their ids. Message ids and rights are looked up in a *new
-//! statement*, whose snapshot is younger than the locks: in the same statement a duplicate committed
-//! while we waited for the lock would be invisible. The locks are held until the end of COMMIT, so
-//! a room's commits are ordered as its offsets are, and a rollback gives the offsets back.
+//! The rooms' rows are locked in the order of their ids. Message ids and rights are looked up in a
+//! *new statement*, whose snapshot is younger than the locks: in the same statement a duplicate
+//! committed while we waited for the lock would be invisible. The locks are held until the end of
+//! COMMIT, so a room's commits are ordered as its offsets are, and a rollback gives the offsets
+//! back.
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::store::{Along, Append, AppendError, Appended};
 
 type Step<T> = std::result::Result<T, sqlx::Error>;
 
-/// See the trait. An item that comes too late while others are written sends the batch back once more without it.
+/// See the trait. An item that comes too late while others are written sends the batch back once
+/// more without it.
 pub(super) async fn append(
     pool: &PgPool,
     batch: &[Append],
@@ -27,7 +29,8 @@ pub(super) async fn append(
     loop {
         let mut lent = Lent::take(pool).await.map_err(|e| classify(&e))?;
         let got = match bounded(wait, attempt(&mut lent, batch)).await {
-            // The server refused something: the transaction must be ended before the connection goes back.
+            // The server refused something: the transaction must be ended before the connection
+            // goes back.
             Err(error @ sqlx::Error::Database(_)) => {
                 match bounded(wait, rollback(&mut lent)).await {
                     Ok(()) => lent.back(Err(error)),
@@ -107,8 +110,10 @@ async fn look_up(
     let message_ids: Vec<&str> = batch.iter().map(|item| item.message_id.as_str()).collect();
     let rows: Vec<SeenColumns> = sqlx::query_as(
         "SELECT e.item_offset, e.time_ms, e.digest, \
-         EXISTS (SELECT 1 FROM ban b WHERE b.room = q.room AND b.issuer = q.issuer AND b.subject = q.subject), \
-         EXISTS (SELECT 1 FROM member m WHERE m.room = q.room AND m.issuer = q.issuer AND m.subject = q.subject) \
+         EXISTS (SELECT 1 FROM ban b WHERE b.room = q.room AND b.issuer = q.issuer \
+             AND b.subject = q.subject), \
+         EXISTS (SELECT 1 FROM member m WHERE m.room = q.room AND m.issuer = q.issuer \
+             AND m.subject = q.subject) \
          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) \
               WITH ORDINALITY AS q (room, issuer, subject, message_id, place) \
          LEFT JOIN LATERAL (SELECT item_offset, time_ms, digest FROM message_id d \
@@ -146,18 +151,22 @@ async fn along(conn: &mut PgConnection, batch: &[Append], plan: &Plan, time_ms: 
 /// Items, message ids and heads in one statement. It also lifts the statement's time limit for the
 /// COMMIT that follows: a cancelled wait for a synchronous standby would look like success.
 const WRITE: &str = "WITH new_items AS ( \
-        INSERT INTO item (room, item_offset, message_id, time_ms, kind, sender_issuer, sender_subject, \
+        INSERT INTO item (room, item_offset, message_id, time_ms, kind, sender_issuer, \
+            sender_subject, \
             sender_name, sender_connection, gateway, data) \
-        SELECT room, item_offset, message_id, $1, kind, sender_issuer, sender_subject, sender_name, \
+        SELECT room, item_offset, message_id, $1, kind, sender_issuer, sender_subject, \
+            sender_name, \
             sender_connection, gateway, data \
-        FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::text[], $7::text[], \
+        FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::text[], \
+            $7::text[], \
             $8::text[], $9::text[], $10::text[], $11::bytea[]) \
         AS n (room, item_offset, message_id, kind, sender_issuer, sender_subject, sender_name, \
             sender_connection, gateway, data) \
     ), new_ids AS ( \
         INSERT INTO message_id (room, issuer, subject, message_id, item_offset, time_ms, digest) \
         SELECT room, issuer, subject, message_id, item_offset, $1, digest \
-        FROM unnest($2::bigint[], $12::text[], $13::text[], $4::text[], $3::bigint[], $14::bytea[]) \
+        FROM unnest($2::bigint[], $12::text[], $13::text[], $4::text[], $3::bigint[], \
+            $14::bytea[]) \
         AS n (room, issuer, subject, message_id, item_offset, digest) \
     ), new_heads AS ( \
         UPDATE room SET head = n.head FROM unnest($15::bigint[], $16::bigint[]) AS n (id, head) \

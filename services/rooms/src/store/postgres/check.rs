@@ -56,7 +56,8 @@ pub(super) async fn schema(conn: &mut PgConnection) -> anyhow::Result<Vec<String
              WHERE n.nspname = 'rooms' AND c.relname = $1 \
              AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL \
              AND ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid \
-                       AND a.attnum = ANY (i.indkey::int2[]) ORDER BY a.attname::text COLLATE \"C\") = $2)",
+                       AND a.attnum = ANY (i.indkey::int2[]) \
+                           ORDER BY a.attname::text COLLATE \"C\") = $2)",
         )
         .bind(table)
         .bind(columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())

@@ -1,8 +1,9 @@
 //! Connections on loan.
 //!
-//! The pool's own way of taking back a connection that is in the middle of something can wait on the
-//! server for ever and then loses the place in the pool. So a connection whose use did not end, because
-//! it took too long or because the caller went away, is cut off here and its place is free at once.
+//! The pool's own way of taking back a connection that is in the middle of something can wait on
+//! the server for ever and then loses the place in the pool. So a connection whose use did not end,
+//! because it took too long or because the caller went away, is cut off here and its place is free
+//! at once.
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub(super) fn open(connect: PgConnectOptions, connections: u32) -> PgPool {
         .acquire_timeout(ACQUIRE)
         .idle_timeout(IDLE)
         .max_lifetime(LIFE)
-        // A dead connection shows itself at its first statement, and everything here can be repeated.
+        // A dead connection shows itself at its first statement, and everything here can be
+        // repeated.
         .test_before_acquire(false)
         .connect_lazy_with(connect)
 }

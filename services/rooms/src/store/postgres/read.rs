@@ -20,11 +20,14 @@ pub(super) async fn views(
 ) -> Step<Vec<Option<View>>> {
     let rows: Vec<ViewColumns> = sqlx::query_as(
         "SELECT r.epoch, r.head, r.trimmed, \
-         EXISTS (SELECT 1 FROM ban b WHERE b.room = r.id AND b.issuer = q.issuer AND b.subject = q.subject), \
-         EXISTS (SELECT 1 FROM member m WHERE m.room = r.id AND m.issuer = q.issuer AND m.subject = q.subject) \
+         EXISTS (SELECT 1 FROM ban b WHERE b.room = r.id AND b.issuer = q.issuer \
+             AND b.subject = q.subject), \
+         EXISTS (SELECT 1 FROM member m WHERE m.room = r.id AND m.issuer = q.issuer \
+             AND m.subject = q.subject) \
          FROM unnest($1::text[], $2::text[], $3::text[]) \
               WITH ORDINALITY AS q (name, issuer, subject, place) \
-         LEFT JOIN LATERAL (SELECT id, epoch, head, trimmed FROM room WHERE name = q.name LIMIT 1) r ON true \
+         LEFT JOIN LATERAL (SELECT id, epoch, head, trimmed FROM room WHERE name = q.name \
+             LIMIT 1) r ON true \
          ORDER BY q.place",
     )
     .bind(wanted.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>())
@@ -65,13 +68,15 @@ pub(super) async fn heads_by_id(
     Ok(rows.into_iter().map(|(id, epoch, head)| (RoomId(id), position(epoch, head))).collect())
 }
 
-/// `place` of the range, the room's epoch, head, trimmed, and the columns of an item if there is one.
-/// The running sum over the payloads ends a page at its limit, but never before the first item.
+/// `place` of the range, the room's epoch, head, trimmed, and the columns of an item if there is
+/// one. The running sum over the payloads ends a page at its limit, but never before the first
+/// item.
 const FORWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
          WITH ORDINALITY AS q (name, epoch, after, below, place) \
     JOIN room r ON r.name = q.name \
-    LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
+    LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
+        sender_issuer, \
              sender_subject, sender_name, sender_connection, gateway, data, \
              sum(octet_length(data)) OVER (ORDER BY item_offset) - octet_length(data) AS before \
          FROM item WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
@@ -82,17 +87,21 @@ const BACKWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
          WITH ORDINALITY AS q (name, epoch, after, below, place) \
     JOIN room r ON r.name = q.name \
-    LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
+    LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
+        sender_issuer, \
              sender_subject, sender_name, sender_connection, gateway, data, \
-             sum(octet_length(data)) OVER (ORDER BY item_offset DESC) - octet_length(data) AS before \
+             sum(octet_length(data)) OVER (ORDER BY item_offset DESC) - octet_length(data) \
+                 AS before \
          FROM item WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
-         ORDER BY item_offset DESC LIMIT $5) page WHERE before = 0 OR before + octet_length(data) <= $6 \
+         ORDER BY item_offset DESC LIMIT $5) page WHERE before = 0 \
+             OR before + octet_length(data) <= $6 \
     ) i ON true ORDER BY q.place, i.item_offset DESC";
 
 /// What is read of one room: head, oldest offset kept, items.
 type RoomItems = (Position, u64, Vec<Item>);
 
-/// Each span is (room, epoch if it must match, after, below). `None` for a room that does not exist.
+/// Each span is (room, epoch if it must match, after, below). `None` for a room that does not
+/// exist.
 async fn spans(
     conn: &mut PgConnection,
     statement: &'static str,

@@ -1,7 +1,7 @@
 //! What is no longer kept, in PostgreSQL: always the beginning of a log, in short transactions.
 //!
-//! Each transaction first tries for one advisory lock, so that of many pods one works and the others
-//! pass by.
+//! Each transaction first tries for one advisory lock, so that of many pods one works and the
+//! others pass by.
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 

@@ -1,7 +1,8 @@
 //! The publish transaction in SQLite.
 //!
-//! BEGIN IMMEDIATE takes the file's one write lock, so everything read after it is what the locks of
-//! a larger database would show; rows are written one by one, which in one process costs no round trip.
+//! BEGIN IMMEDIATE takes the file's one write lock, so everything read after it is what the locks
+//! of a larger database would show; rows are written one by one, which in one process costs no
+//! round trip.
 use std::collections::HashMap;
 
 use domain::{Epoch, Result, RoomName};
@@ -15,7 +16,8 @@ use crate::store::{Along, Append, AppendError, Appended};
 /// What a step of the transaction brings.
 type Step<T> = std::result::Result<T, sqlx::Error>;
 
-/// See the trait. An item that comes too late while others are written sends the batch back once more without it.
+/// See the trait. An item that comes too late while others are written sends the batch back once
+/// more without it.
 pub(super) async fn append(
     writer: &SqlitePool,
     batch: &[Append],
@@ -168,13 +170,15 @@ async fn insert(
     Ok(())
 }
 
-/// Busy or without a free connection: again. A constraint: one by one. The rest, as a full disk: failed.
+/// Busy or without a free connection: again. A constraint: one by one. The rest, as a full disk:
+/// failed.
 fn classify(error: &sqlx::Error) -> AppendError {
     let text = error.to_string();
     match error {
         sqlx::Error::PoolTimedOut => AppendError::Again(text),
         sqlx::Error::Database(database) => {
-            // The low byte is the primary code: 5 BUSY, 6 LOCKED, 19 CONSTRAINT, 18 TOOBIG, 20 MISMATCH.
+            // The low byte is the primary code: 5 BUSY, 6 LOCKED, 19 CONSTRAINT, 18 TOOBIG, 20
+            // MISMATCH.
             match database.code().and_then(|code| code.parse::<u32>().ok()).map(|c| c & 0xff) {
                 Some(5 | 6) => AppendError::Again(text),
                 Some(18..=20) => AppendError::Data(text),

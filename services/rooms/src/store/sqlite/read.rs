@@ -122,10 +122,12 @@ pub(super) async fn ranges(
     Ok(all)
 }
 
-const FORWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, sender_subject, \
+const FORWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
+    sender_subject, \
      sender_name, sender_connection, gateway, data FROM item \
      WHERE room = $1 AND item_offset > $2 AND item_offset < $3 ORDER BY item_offset LIMIT $4";
-const BACKWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, sender_subject, \
+const BACKWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
+    sender_subject, \
      sender_name, sender_connection, gateway, data FROM item \
      WHERE room = $1 AND item_offset > $2 AND item_offset < $3 ORDER BY item_offset DESC LIMIT $4";
 

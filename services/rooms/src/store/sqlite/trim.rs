@@ -71,7 +71,8 @@ pub(super) async fn message_ids(writer: &SqlitePool, before_ms: i64) -> Step<u64
     loop {
         let step = sqlx::query(
             "DELETE FROM message_id WHERE (room, issuer, subject, message_id) IN \
-             (SELECT room, issuer, subject, message_id FROM message_id WHERE time_ms < $1 LIMIT $2)",
+             (SELECT room, issuer, subject, message_id FROM message_id WHERE time_ms < $1 \
+                 LIMIT $2)",
         )
         .bind(before_ms)
         .bind(STEP)

@@ -2,9 +2,7 @@
 //! a token, administered from a terminal, asked by the doctor, told to stop.
 mod installation;
 
-use std::time::Duration;
-
-use installation::{Installation, PATIENCE, run};
+use installation::{Installation, run};
 use serde_json::{Value, json};
 use testkit::client::Client;
 use testkit::collector::Collector;
@@ -113,7 +111,7 @@ fn the_doctor_names_each_part_that_fails_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn one_message_is_one_trace_and_no_collector_means_no_trace() {
+async fn the_last_spans_reach_the_collector_before_the_process_ends() {
     let collector = Collector::start().await.unwrap();
     let one = Installation::start(&format!(
         "[telemetry]\notlp_endpoint = \"{}\"\nlog_format = \"json\"\n",
@@ -135,15 +133,26 @@ async fn one_message_is_one_trace_and_no_collector_means_no_trace() {
 }
 
 #[tokio::test]
-async fn metrics_are_told_and_readiness_ends_with_the_drain() {
+async fn metrics_and_readiness_are_told_on_the_ops_port() {
     let one = Installation::start("").await;
     let metrics = one.ops("/metrics").await;
     assert!(metrics.contains("roomcast_runtime_info{"), "{metrics}");
     assert!(metrics.contains("process_resident_memory_bytes"), "{metrics}");
     assert!(one.ops("/readyz").await.contains("\"ready\":true"));
-    one.program.terminate();
-    assert_eq!(one.program.exit_code(PATIENCE).await.unwrap(), Some(0));
-    let fresh = Duration::from_secs(30);
-    one.program.restart().await.unwrap();
-    one.program.wait_port(one.ops_port, fresh).await.unwrap();
+    assert!(one.ops("/livez").await.contains("\"alive\":true"));
+}
+
+#[test]
+fn what_can_be_set_is_told_as_a_file_a_schema_and_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |what: &str| run(&["config", what], &[], folder.path());
+    let file = folder.path().join("roomcast.toml");
+    std::fs::write(&file, told("defaults").out).unwrap();
+    let environment = [("ROOMCAST_ROOMS__DATABASE", "sqlite://x")];
+    let checked =
+        run(&["config", "check", "--config", "roomcast.toml"], &environment, folder.path());
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let schema: Value = serde_json::from_str(&told("schema").out).unwrap();
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 9);
+    assert!(told("reference").out.contains("| `gateway.listen` | text | `\"0.0.0.0:8080\"` |"));
 }

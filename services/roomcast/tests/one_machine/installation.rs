@@ -1,4 +1,6 @@
 //! One installation on one machine, for tests: a folder, free ports, the real binary.
+#![expect(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use testkit::parts::{Program, free_port};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_roomcast");
 /// How long a start or an end may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command did.
 #[derive(Debug)]
