@@ -45,10 +45,8 @@ fn read_one(pid: i32) -> Cost {
     let Ok(process) = Process::new(pid) else { return Cost::default() };
     let ticks = process.stat().map(|stat| stat.utime + stat.stime).unwrap_or(0);
     let rollup = process.smaps_rollup().ok();
-    let pss = rollup.and_then(|maps| {
-        let first = maps.memory_map_rollup.iter().next()?.extension.map.get("Pss").copied();
-        first
-    });
+    let pss = rollup
+        .and_then(|maps| maps.memory_map_rollup.iter().next()?.extension.map.get("Pss").copied());
     Cost { cpu_s: ticks as f64 / procfs::ticks_per_second() as f64, pss_bytes: pss.unwrap_or(0) }
 }
 

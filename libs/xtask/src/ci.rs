@@ -25,9 +25,9 @@ pub fn run(shell: &Shell) -> Result<()> {
     if report.step("npm ci", || web::install(shell)) {
         report.step("page types", || shell.npm(&["run", "--silent", "typecheck"]));
         report.step("page lint", || shell.npm(&["run", "--silent", "lint"]));
-        report.step("proto lint", || buf(shell, &["lint"]));
-        proto_breaking(shell, &mut report);
     }
+    report.step("proto lint", || buf(shell, &["lint"]));
+    proto_breaking(shell, &mut report);
     report.step("clippy", || {
         shell.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     });
@@ -64,7 +64,8 @@ fn dependencies(shell: &Shell, program: &Path, report: &mut Report) {
 }
 
 fn buf(shell: &Shell, args: &[&str]) -> Result<()> {
-    shell::run(shell.command("", "web/node_modules/.bin/buf", args))
+    let program = parts::buf(shell)?;
+    shell::run(shell.command("", &program.to_string_lossy(), args))
 }
 
 /// Compares the proto files with the last release, or with the branch that this one left.

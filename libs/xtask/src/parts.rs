@@ -32,6 +32,11 @@ const PACKAGES: [Package; 6] = [
 
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
+/// The release of grpcurl that the admin tests drive; the newest that Debian's Go can build.
+const GRPCURL: &str = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.1";
+/// The release of buf that the proto files are checked with. It is no dependency of the page: its
+/// packages for other platforms are not on every mirror, and one that is missing stops `npm ci`.
+const BUF: &str = "1.75.0";
 /// Node.js that the page is built with: this or newer.
 const NODE: u32 = 20;
 
@@ -41,9 +46,26 @@ pub fn for_tests(shell: &Shell) -> Result<()> {
         PACKAGES.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
     if missing.is_empty() {
         eprintln!("parts: RabbitMQ, Redis, PostgreSQL, nginx and Chromium are there");
+    } else {
+        install(shell, &missing)?;
+    }
+    grpcurl(shell)
+}
+
+/// Makes sure of grpcurl; built first if it is missing, with Debian's Go if there is no other.
+fn grpcurl(shell: &Shell) -> Result<()> {
+    let bin = cache()?.join("bin");
+    if bin.join("grpcurl").is_file() {
         return Ok(());
     }
-    install(shell, &missing)
+    if shell::output(shell.command("", "go", &["version"])).is_err() {
+        install(shell, &["golang-go"])?;
+    }
+    eprintln!("parts: building grpcurl into {}, once", bin.display());
+    std::fs::create_dir_all(&bin)?;
+    let mut command = shell.command("", "go", &["install", GRPCURL]);
+    command.env("GOBIN", &bin).env("CGO_ENABLED", "0");
+    shell::run(command)
 }
 
 /// Makes sure of a Node.js that can build the page.
@@ -75,6 +97,24 @@ pub fn cargo_deny(shell: &Shell) -> Result<PathBuf> {
         ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet", "--root", root];
     shell.cargo(&args)?;
     Ok(built)
+}
+
+/// The program buf; installed first if it is missing.
+pub fn buf(shell: &Shell) -> Result<PathBuf> {
+    let folder = cache()?.join(format!("buf-{BUF}"));
+    let program = folder.join("node_modules/.bin/buf");
+    if program.is_file() {
+        return Ok(program);
+    }
+    node(shell)?;
+    std::fs::create_dir_all(&folder)?;
+    let prefix = folder.to_str().context("the cache's path is no text")?;
+    eprintln!("parts: installing buf {BUF} into {prefix}, once");
+    let package = format!("@bufbuild/buf@{BUF}");
+    let args =
+        ["install", "--prefix", prefix, "--no-audit", "--no-fund", "--loglevel=error", &package];
+    shell::run(shell.command("", "npm", &args))?;
+    Ok(program)
 }
 
 /// Where things built once are kept.

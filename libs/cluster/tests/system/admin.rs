@@ -9,6 +9,7 @@ use testkit::client::{Client, Incoming};
 use crate::{s, turn};
 
 /// The tool that `cargo xtask test` puts into the cache.
+#[expect(clippy::disallowed_methods, reason = "a tool's own place is no config of the product")]
 fn grpcurl() -> PathBuf {
     let home = std::env::var("HOME").unwrap_or_default();
     let cache = std::env::var("ROOMCAST_CACHE").unwrap_or(format!("{home}/.cache/roomcast"));
@@ -49,7 +50,7 @@ async fn make_key(system: &System, role: &str) -> String {
     let output = run(admin_command(system, ["--token", &token], &arguments)).await;
     let answer: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
-    answer["secret"].as_str().expect("the secret is shown once").to_owned()
+    answer["key"].as_str().expect("the secret is shown once").to_owned()
 }
 
 async fn closed_or_unsubscribed(incoming: &mut tokio::sync::mpsc::Receiver<Incoming>) -> u64 {

@@ -50,9 +50,11 @@ async fn the_broker_may_be_gone_for_20_s() {
     };
     poll::until(s(5), "everybody was told", told(true)).await.unwrap();
     poll::until(s(40), "everybody was told that it is back", told(false)).await.unwrap();
-    poll::until(s(40), "the same bindings stand again", || async { bound(outside).await == before })
-        .await
-        .unwrap();
+    poll::until(s(40), "the same bindings stand again", || async {
+        bound(outside).await == before
+    })
+    .await
+    .unwrap();
     let report = crowd.settle(&system, s(30), Allowed::default()).await.unwrap();
     report.assert_sound();
 }

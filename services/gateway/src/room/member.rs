@@ -62,15 +62,15 @@ pub struct Member {
     pub joined: Joined,
     cursor: Cell<u64>,
     feed: Cell<Feed>,
-    backlog: RefCell<VecDeque<Arc<RingItem>>>,
+    queued: RefCell<VecDeque<Arc<RingItem>>>,
 }
 
 impl Member {
     /// A member whose subscribe is not answered yet.
     pub fn new(connection: Rc<Connection>, room: Arc<Room>, joined: Joined) -> Self {
         let cursor = Cell::new(joined.start.offset);
-        let (feed, backlog) = (Cell::new(Feed::Joining), RefCell::default());
-        Self { connection, room, joined, cursor, feed, backlog }
+        let (feed, queued) = (Cell::new(Feed::Joining), RefCell::default());
+        Self { connection, room, joined, cursor, feed, queued }
     }
 
     /// Where its feed stands.
@@ -94,7 +94,7 @@ impl Member {
     /// Nothing more is sent.
     pub fn end(&self) {
         self.feed.set(Feed::Ended);
-        self.backlog.borrow_mut().clear();
+        self.queued.borrow_mut().clear();
     }
 
     /// Takes items that the worker read out of the ring once for all its members.
@@ -128,14 +128,14 @@ impl Member {
             if !self.connection.writer().feed_open() {
                 return self.feed.set(Feed::Paused);
             }
-            let next = self.backlog.borrow_mut().pop_front();
+            let next = self.queued.borrow_mut().pop_front();
             if let Some(item) = next {
                 self.deliver(&item);
                 continue;
             }
             match self.room.after(self.joined.generation, self.cursor.get()) {
                 Next::Gone => return self.lose(),
-                Next::In(After::Items(items)) => self.backlog.borrow_mut().extend(items),
+                Next::In(After::Items(items)) => self.queued.borrow_mut().extend(items),
                 Next::In(After::Head) => return self.feed.set(Feed::Live),
                 Next::In(After::Behind) => {
                     self.feed.set(Feed::Fetching);
@@ -181,7 +181,7 @@ impl Member {
                 Ok(page) => {
                     let items: Vec<_> = page.items_after(after).cloned().collect();
                     if !items.is_empty() {
-                        self.backlog.borrow_mut().extend(items);
+                        self.queued.borrow_mut().extend(items);
                         break;
                     }
                     failures += 1;
