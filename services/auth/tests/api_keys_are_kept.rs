@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is how a test speaks")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AuthConfig, AuthService};
 use domain::{Credential, ErrorReason, Principal, PrincipalId, Verified};
@@ -79,9 +79,15 @@ async fn keys_behave(url: &str) {
         assert_eq!(verify(&auth, text).await, Err(ErrorReason::InvalidCredential), "{text}");
     }
 
-    // A key with an end.
-    let short = create(&auth, NewKey { ttl_ms: Some(300), ..new("short") }).await;
-    assert_eq!(short.info.expires_at_ms, Some(short.info.created_at_ms + 300));
+    // A key with an end, made in a later millisecond: the list is by time.
+    poll::until(PATIENCE, "a later millisecond", async || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        now.as_millis() as i64 > made.info.created_at_ms
+    })
+    .await
+    .unwrap();
+    let short = create(&auth, NewKey { ttl_ms: Some(1_500), ..new("short") }).await;
+    assert_eq!(short.info.expires_at_ms, Some(short.info.created_at_ms + 1_500));
     assert_eq!(verify(&auth, &short.secret).await.unwrap().expires_at_ms, short.info.expires_at_ms);
     poll::until(PATIENCE, "the key has ended", async || {
         verify(&auth, &short.secret).await == Err(ErrorReason::CredentialExpired)

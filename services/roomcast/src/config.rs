@@ -112,6 +112,8 @@ fn suppose(loader: &mut Loader, roomcast: &RoomcastConfig) {
     ] {
         loader.suppose(key, value);
     }
+    // No balancer has to notice first that this process goes.
+    loader.suppose("gateway.drain.accept_ms", 0);
     for (key, name) in [("rooms", "rooms.db"), ("auth", "keys.db")] {
         if !loader.gives(&format!("{key}.database_file")) {
             loader.suppose(&format!("{key}.database"), file(name));
