@@ -121,11 +121,13 @@ impl Crowd {
                 }
             }
         }
-        let finish = self.members.into_iter().filter_map(Arc::into_inner).map(Member::finish);
-        join_all(finish).await;
+        for member in self.members {
+            // A member that somebody still holds would keep its records from the judgement.
+            Arc::into_inner(member).context("a member is still in use")?.finish().await;
+        }
         let records = self.recorder.take();
         let report = check(&records, &logs, allowed);
-        tracing_summary(&report, &late);
+        print_summary(&report, &late);
         Ok(report)
     }
 
@@ -150,7 +152,7 @@ impl Crowd {
 }
 
 /// The figures of a run, for whoever reads the test's output.
-fn tracing_summary(report: &Report, late: &[String]) {
+fn print_summary(report: &Report, late: &[String]) {
     println!(
         "published ok {} info {} fail {}, deliveries {}, recoveries {}, violations {}, late {}",
         report.ok,
