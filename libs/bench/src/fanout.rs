@@ -6,9 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::ensure;
 use clap::Args;
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use futures_util::future::try_join_all;
+use serde_json::json;
 
+use crate::goal::Figure;
 use crate::latency::Latencies;
+use crate::outcome::Outcome;
 use crate::processes::{self, Costs};
 use crate::socket::Socket;
 use crate::target::Target;
@@ -31,6 +34,12 @@ pub struct Fanout {
     /// Bytes of a message's text.
     #[arg(long, default_value_t = 128)]
     bytes: usize,
+    /// Connections that publish, each with a share of the rooms.
+    #[arg(long, default_value_t = 1)]
+    publishers: usize,
+    /// CPU of gateways and broker together that a delivery may cost, in microseconds.
+    #[arg(long)]
+    goal_us: Option<f64>,
 }
 
 struct Counts {
@@ -40,27 +49,18 @@ struct Counts {
 
 impl Fanout {
     /// Joins everybody, publishes by the clock, and measures the servers meanwhile.
-    pub async fn run(self, target: &Target) -> anyhow::Result<Value> {
+    pub async fn run(self, target: &Target) -> anyhow::Result<Outcome> {
+        ensure!(self.publishers <= self.rooms, "a publisher without a room");
         let counts =
             Arc::new(Counts { deliveries: AtomicU64::new(0), latencies_us: Latencies::default() });
-        let sockets = self.join(target).await?;
-        for mut socket in sockets {
-            let counts = counts.clone();
-            tokio::spawn(async move {
-                while let Ok(frame) = socket.frame().await {
-                    let now = now_us();
-                    for line in frame.split('\n').filter(|line| line.contains("\"pub\"")) {
-                        counts.deliveries.fetch_add(1, Ordering::Relaxed);
-                        if let Some(sent) = sent_us(line) {
-                            counts.latencies_us.add(now.saturating_sub(sent));
-                        }
-                    }
-                }
-            });
+        for socket in self.join(target).await? {
+            tokio::spawn(count(socket, counts.clone()));
         }
+        processes::settled(target).await?;
         let before = processes::read(target)?;
         let begun = Instant::now();
-        let sent = self.publish(target).await?;
+        let shares = (0..self.publishers).map(|publisher| self.publish(target, publisher));
+        let sent: u64 = try_join_all(shares).await?.iter().sum();
         let expected = sent * self.members as u64;
         let deadline = Instant::now() + Duration::from_secs(30);
         while counts.deliveries.load(Ordering::Relaxed) < expected && Instant::now() < deadline {
@@ -70,7 +70,7 @@ impl Fanout {
         let costs = processes::between(&before, &processes::read(target)?);
         let deliveries = counts.deliveries.load(Ordering::Relaxed);
         ensure!(deliveries == expected, "{deliveries} of {expected} deliveries came");
-        Ok(self.figures(sent, deliveries, wall_s, &costs, &counts.latencies_us))
+        Ok(self.outcome(sent, deliveries, wall_s, costs, &counts.latencies_us))
     }
 
     fn room(&self, index: usize) -> String {
@@ -88,49 +88,65 @@ impl Fanout {
         joined.into_iter().collect()
     }
 
-    /// Sends by the clock; answers how many were sent.
-    async fn publish(&self, target: &Target) -> anyhow::Result<u64> {
-        let (url, token) = target.place(0);
+    /// One publisher's share, sent by the clock; answers how many were sent.
+    async fn publish(&self, target: &Target, publisher: usize) -> anyhow::Result<u64> {
+        let (url, token) = target.place(publisher);
         let mut socket = Socket::connect(url, token).await?;
+        let rooms: Vec<_> = (publisher..self.rooms).step_by(self.publishers).collect();
+        let rate = self.rate * rooms.len() as f64 / self.rooms as f64;
+        let total = (rate * self.seconds as f64) as usize;
         let text = "x".repeat(self.bytes);
         let begun = tokio::time::Instant::now();
-        let total = (self.rate * self.seconds as f64) as u64;
         for number in 0..total {
-            tokio::time::sleep_until(begun + Duration::from_secs_f64(number as f64 / self.rate))
-                .await;
-            let room = self.room(number as usize % self.rooms);
+            tokio::time::sleep_until(begun + Duration::from_secs_f64(number as f64 / rate)).await;
+            let room = self.room(rooms[number % rooms.len()]);
             let data = json!({"at": now_us(), "text": text});
             socket.send("publish", json!({"channel": room, "data": data})).await?;
         }
-        // The last answers, so that no publish is cut off.
-        socket.call("history", json!({"channel": self.room(0)})).await?;
-        tokio::spawn(async move { while socket.frame().await.is_ok() {} });
-        Ok(total)
+        // Every answer is read: a refused publish is an error here, not a missing delivery later.
+        socket.answered(total).await?;
+        Ok(total as u64)
     }
 
-    fn figures(
+    fn outcome(
         &self,
         sent: u64,
         deliveries: u64,
         wall_s: f64,
-        costs: &Costs,
+        costs: Costs,
         latencies: &Latencies,
-    ) -> Value {
-        let cpu_s = processes::cpu_s(costs);
-        let gateway_s = processes::cpu_s_of(costs, "gateway");
-        json!({
-            "scenario": format!("fanout {} x {}", self.rooms, self.members),
-            "messages": sent,
-            "deliveries": deliveries,
-            "wall_s": wall_s,
-            "cpu_s": cpu_s,
-            "cpu_us_per_delivery": cpu_s * 1e6 / deliveries as f64,
-            "gateway_cpu_us_per_delivery": gateway_s * 1e6 / deliveries as f64,
-            "deliveries_per_cpu_s": deliveries as f64 / cpu_s,
-            "latency_p50_us": latencies.quantile(0.5),
-            "latency_p99_us": latencies.quantile(0.99),
-            "processes": costs,
-        })
+    ) -> Outcome {
+        let each_us = |cpu_s: f64| cpu_s * 1e6 / deliveries as f64;
+        let cpu_s = processes::cpu_s(&costs);
+        let gateways_s = processes::cpu_s_of(&costs, "gateway");
+        let with_bus_s = gateways_s + processes::cpu_s_of(&costs, "rabbitmq");
+        Outcome {
+            scenario: format!("fanout {} x {} at {}/s", self.rooms, self.members, self.rate),
+            figures: vec![
+                Figure::at_most("fan_out_cpu_us_per_delivery", each_us(with_bus_s), self.goal_us),
+                Figure::plain("gateways_cpu_us_per_delivery", each_us(gateways_s)),
+                Figure::plain("system_cpu_us_per_delivery", each_us(cpu_s)),
+                Figure::plain("deliveries_per_cpu_s", deliveries as f64 / cpu_s),
+                Figure::plain("deliveries_per_s", deliveries as f64 / wall_s),
+                Figure::plain("latency_p50_us", latencies.quantile(0.5) as f64),
+                Figure::plain("latency_p99_us", latencies.quantile(0.99) as f64),
+                Figure::plain("messages", sent as f64),
+            ],
+            processes: costs,
+        }
+    }
+}
+
+/// Counts a member's deliveries until its socket closes.
+async fn count(mut socket: Socket, counts: Arc<Counts>) {
+    while let Ok(frame) = socket.frame().await {
+        let now = now_us();
+        for line in frame.split('\n').filter(|line| line.contains("\"pub\"")) {
+            counts.deliveries.fetch_add(1, Ordering::Relaxed);
+            if let Some(sent) = sent_us(line) {
+                counts.latencies_us.add(now.saturating_sub(sent));
+            }
+        }
     }
 }
 

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt;
-use serde_json::{Value, json};
 
+use crate::goal::Figure;
+use crate::outcome::Outcome;
 use crate::processes;
 use crate::socket::Socket;
 use crate::target::Target;
@@ -21,11 +22,14 @@ pub struct Idle {
     /// How long they are held, in seconds.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Memory that a gateway may keep for each, in KiB (PSS).
+    #[arg(long)]
+    goal_kib: Option<f64>,
 }
 
 impl Idle {
     /// Memory before and after, and CPU while nothing happens.
-    pub async fn run(self, target: &Target) -> anyhow::Result<Value> {
+    pub async fn run(self, target: &Target) -> anyhow::Result<Outcome> {
         let before = processes::read(target)?;
         let joins = (0..self.connections).map(|index| async move {
             let (url, token) = target.place(index);
@@ -39,8 +43,7 @@ impl Idle {
             .into_iter()
             .map(|mut socket| tokio::spawn(async move { while socket.frame().await.is_ok() {} }))
             .collect();
-        // Joining is over for the servers too.
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        processes::settled(target).await?;
         let joined = processes::read(target)?;
         tokio::time::sleep(Duration::from_secs(self.seconds)).await;
         let after = processes::read(target)?;
@@ -53,12 +56,16 @@ impl Idle {
                 cost.pss_bytes as i64 - before.get(name).map_or(0, |cost| cost.pss_bytes as i64)
             })
             .sum();
-        Ok(json!({
-            "scenario": format!("idle {}", self.connections),
-            "connections_alive": alive,
-            "gateway_pss_kib_per_connection": grown as f64 / 1024.0 / self.connections as f64,
-            "idle_cpu_s_per_s": processes::cpu_s(&idle) / self.seconds as f64,
-            "processes": after,
-        }))
+        let each_kib = grown as f64 / 1024.0 / self.connections as f64;
+        let idle_cpu = processes::cpu_s(&idle) / self.seconds as f64;
+        Ok(Outcome {
+            scenario: format!("idle {}", self.connections),
+            figures: vec![
+                Figure::at_most("gateway_pss_kib_per_connection", each_kib, self.goal_kib),
+                Figure::plain("idle_cpu_s_per_s", idle_cpu),
+                Figure::plain("connections_alive", alive as f64),
+            ],
+            processes: after,
+        })
     }
 }

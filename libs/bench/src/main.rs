@@ -5,8 +5,10 @@
 //! run can be compared with each other, whatever else the machine does.
 mod ack;
 mod fanout;
+mod goal;
 mod idle;
 mod latency;
+mod outcome;
 mod processes;
 mod socket;
 mod storm;
@@ -37,7 +39,7 @@ enum Scenario {
     Idle(idle::Idle),
     /// Many connects at once, token checked and room joined.
     Storm(storm::Storm),
-    /// One publisher, one message after the other, from publish to ack.
+    /// One publisher, one message after the other, from publish to ack; then many at once.
     Ack(ack::Ack),
 }
 
@@ -47,7 +49,7 @@ fn main() -> anyhow::Result<()> {
         std::fs::read_to_string(&arguments.system).context("cannot read the system's file")?;
     let target: Target = serde_json::from_str(&text).context("not what roomcast-cluster prints")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let figures = runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match arguments.scenario {
             Scenario::Fanout(scenario) => scenario.run(&target).await,
             Scenario::Idle(scenario) => scenario.run(&target).await,
@@ -55,6 +57,6 @@ fn main() -> anyhow::Result<()> {
             Scenario::Ack(scenario) => scenario.run(&target).await,
         }
     })?;
-    println!("{}", serde_json::to_string_pretty(&figures)?);
+    println!("{}", serde_json::to_string_pretty(&outcome)?);
     Ok(())
 }

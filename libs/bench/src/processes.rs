@@ -1,7 +1,8 @@
 //! What processes cost: CPU seconds and memory, each with all its children, from `/proc`.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use procfs::process::{Process, all_processes};
 use serde::Serialize;
 
@@ -57,6 +58,20 @@ pub fn between(before: &Costs, after: &Costs) -> Costs {
         (name.clone(), Cost { cpu_s: late.cpu_s - early.cpu_s, pss_bytes: late.pss_bytes })
     };
     after.iter().map(spent).collect()
+}
+
+/// Waits until the servers are at rest: less than a twentieth of a core over a second.
+///
+/// Joining costs them work that goes on after the last answer (join events, leases, binds).
+pub async fn settled(target: &Target) -> anyhow::Result<()> {
+    for _ in 0..60 {
+        let before = read(target)?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if cpu_s(&between(&before, &read(target)?)) < 0.05 {
+            return Ok(());
+        }
+    }
+    bail!("the servers are still busy a minute after the last connection joined")
 }
 
 /// CPU seconds of all processes together.

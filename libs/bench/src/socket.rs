@@ -66,6 +66,26 @@ impl Socket {
         Ok(id)
     }
 
+    /// Reads until the commands sent so far, `expected` since the handshake, are all answered.
+    ///
+    /// Fails on the first answer that is an error.
+    pub async fn answered(&mut self, expected: usize) -> anyhow::Result<()> {
+        let mut answers = 0;
+        let all = async {
+            while answers < expected {
+                for line in self.frame().await?.split('\n') {
+                    let reply: Value = serde_json::from_str(line).unwrap_or_default();
+                    if let Some(error) = reply.get("error") {
+                        bail!("refused: {error}");
+                    }
+                    answers += usize::from(reply.get("id").is_some());
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(WAIT, all).await.context("not all answered")?
+    }
+
     /// The next text frame; pings are answered.
     pub async fn frame(&mut self) -> anyhow::Result<String> {
         loop {

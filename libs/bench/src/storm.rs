@@ -3,8 +3,9 @@ use std::time::Instant;
 
 use clap::Args;
 use futures_util::StreamExt;
-use serde_json::{Value, json};
 
+use crate::goal::Figure;
+use crate::outcome::Outcome;
 use crate::processes;
 use crate::socket::Socket;
 use crate::target::Target;
@@ -21,11 +22,14 @@ pub struct Storm {
     /// Rooms over which they are spread.
     #[arg(long, default_value_t = 50)]
     rooms: usize,
+    /// Connects that a CPU second of all processes shall do.
+    #[arg(long)]
+    goal_per_cpu_s: Option<f64>,
 }
 
 impl Storm {
     /// CPU seconds of all servers for all connects.
-    pub async fn run(self, target: &Target) -> anyhow::Result<Value> {
+    pub async fn run(self, target: &Target) -> anyhow::Result<Outcome> {
         let before = processes::read(target)?;
         let begun = Instant::now();
         let joins = (0..self.connections).map(|index| async move {
@@ -52,14 +56,16 @@ impl Storm {
         let wall_s = begun.elapsed().as_secs_f64();
         let costs = processes::between(&before, &processes::read(target)?);
         let cpu_s = processes::cpu_s(&costs);
-        Ok(json!({
-            "scenario": format!("storm {}", self.connections),
-            "connects": joined.len(),
-            "told_to_come_back": joined.iter().map(|(_, tries)| tries).sum::<u64>(),
-            "wall_s": wall_s,
-            "cpu_s": cpu_s,
-            "connects_per_cpu_s": joined.len() as f64 / cpu_s,
-            "processes": costs,
-        }))
+        let per_cpu_s = joined.len() as f64 / cpu_s;
+        let retries: u64 = joined.iter().map(|(_, tries)| tries).sum();
+        Ok(Outcome {
+            scenario: format!("storm {}", self.connections),
+            figures: vec![
+                Figure::at_least("connects_per_cpu_s", per_cpu_s, self.goal_per_cpu_s),
+                Figure::plain("connects_per_s", joined.len() as f64 / wall_s),
+                Figure::plain("told_to_come_back", retries as f64),
+            ],
+            processes: costs,
+        })
     }
 }

@@ -122,6 +122,16 @@ impl BusConfig {
         problems
     }
 
+    /// The same for a service that is a process of its own: on a bus inside itself its hints would
+    /// reach nobody, so it must be given a broker.
+    pub fn problems_apart(&self) -> Vec<String> {
+        let mut problems = self.problems();
+        if self.addresses.is_empty() && self.addresses_file.is_none() {
+            problems.push("addresses: missing (or addresses_file)".to_owned());
+        }
+        problems
+    }
+
     /// Every address of both keys, checked.
     pub(crate) fn targets(&self) -> Result<Vec<Target>, String> {
         let mut targets = Vec::new();
@@ -183,6 +193,14 @@ mod tests {
     #[test]
     fn the_defaults_have_no_problems() {
         assert_eq!(BusConfig::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_service_of_its_own_needs_a_broker() {
+        let missing = BusConfig::default().problems_apart();
+        assert_eq!(missing, ["addresses: missing (or addresses_file)"]);
+        let addresses = vec![Address::new("amqp://broker")];
+        assert!(BusConfig { addresses, ..BusConfig::default() }.problems_apart().is_empty());
     }
 
     #[test]

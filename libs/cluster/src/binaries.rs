@@ -1,4 +1,4 @@
-//! Where the binaries under test lie: beside the test's own executable, built by `cargo xtask test`.
+//! Where the binaries under test lie: beside this executable, built by `cargo xtask test` or `bench`.
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -6,9 +6,10 @@ use anyhow::{Context, ensure};
 /// The folder that cargo puts binaries into.
 pub fn folder() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("the test has no executable")?;
-    // target/debug/deps/test-1234 -> target/debug
-    let folder = own.parent().and_then(|deps| deps.parent()).context("no target folder")?;
-    Ok(folder.to_owned())
+    let folder = own.parent().context("no target folder")?;
+    // A test is target/debug/deps/test-1234, a binary target/release/roomcast-cluster.
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    Ok(folder.context("no target folder")?.to_owned())
 }
 
 /// A binary of the workspace.

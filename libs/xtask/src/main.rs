@@ -54,11 +54,10 @@ enum Verb {
     },
     /// Checks layers, names, sizes and words.
     Tidy,
-    /// Measures: builds for speed and runs the load generator.
+    /// Measures: builds for speed, loads fresh systems, holds the figures against goals.
     Bench {
-        /// Goes to the load generator.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        /// Only scenarios and shapes with one of these in their names, as `idle processes-3`.
+        only: Vec<String>,
     },
     /// The fault tests in many rounds, against real processes.
     Faults {
@@ -78,7 +77,7 @@ fn main() -> ExitCode {
         Verb::Ci => ci::run(&shell),
         Verb::Gen { check } => r#gen::run(&shell, check),
         Verb::Tidy => tidy::run(&shell),
-        Verb::Bench { args } => bench::run(&shell, &args),
+        Verb::Bench { only } => bench::run(&shell, &only),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
     };
     match ended {

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 fn load(loader: &mut Loader) -> Sections {
     let gateway = loader.section("gateway", GatewayConfig::problems);
     let rpc = loader.section("rpc", RpcConfig::problems);
-    (gateway, rpc, loader.section("bus", BusConfig::problems))
+    (gateway, rpc, loader.section("bus", BusConfig::problems_apart))
 }
 
 async fn start(process: Process, (config, rpc, bus): Sections) -> anyhow::Result<()> {

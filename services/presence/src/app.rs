@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::announce::Announcer;
-use crate::config::PresenceConfig;
+use crate::config::{PresenceConfig, StoreAddress};
 use crate::lease::{Leases, Writes};
 use crate::service::PresenceService;
 use crate::store::Store;
@@ -50,9 +51,8 @@ pub async fn start(
 }
 
 fn open_store(config: &PresenceConfig) -> anyhow::Result<Arc<dyn Store>> {
-    let address = config.store_address()?;
-    Ok(match address.url() {
-        None => Arc::new(MemoryStore::new(config.terms())),
-        Some(url) => Arc::new(RedisStore::new(url, config)?),
+    Ok(match config.store_address()? {
+        StoreAddress::Memory => Arc::new(MemoryStore::new(config.terms())),
+        StoreAddress::Redis(url) => Arc::new(RedisStore::new(url.expose_secret(), config)?),
     })
 }

@@ -6,14 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use runtime::config::{Secret, resolve};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Terms;
-
-mod address;
-
-pub use address::StoreAddress;
 
 /// How the presence service runs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -21,10 +20,10 @@ pub use address::StoreAddress;
 pub struct PresenceConfig {
     /// Where the service's own binary serves gRPC: `host:port`.
     pub listen: String,
-    /// `memory` (one process only), or the address of a Redis:
-    /// `redis://[user:password@]host:port[/database]`. Shown as `***`.
-    pub store: StoreAddress,
-    /// A file that holds the value of `store`; wins over it.
+    /// Where presence is kept: `redis://[user:password@]host:port[/database]`, or `memory` for one
+    /// process only.
+    pub store: Option<Secret>,
+    /// A file that holds the store's address, instead of `store`.
     pub store_file: Option<PathBuf>,
     /// Begins every key in Redis. Two clusters on one Redis need two.
     pub key_prefix: String,
@@ -58,7 +57,7 @@ impl Default for PresenceConfig {
     fn default() -> Self {
         Self {
             listen: "0.0.0.0:50051".to_owned(),
-            store: StoreAddress::memory(),
+            store: None,
             store_file: None,
             key_prefix: "roomcast".to_owned(),
             lease_ttl_ms: 10_000,
@@ -87,10 +86,14 @@ impl PresenceConfig {
             }
         };
         check(self.listen.parse::<SocketAddr>().is_ok(), "listen: not an address host:port");
-        if self.store_file.is_none() {
-            check(self.store.is_sound(), "store: neither memory nor redis://host:port");
-        } else if let Err(problem) = self.store_address() {
-            check(false, &format!("{problem:#}"));
+        match (&self.store, &self.store_file) {
+            (None, None) => check(false, "store: missing (or store_file)"),
+            (Some(_), Some(_)) => check(false, "store: given twice, as a file too"),
+            (Some(text), None) => {
+                let sound = StoreAddress::parse(text.expose()).is_ok();
+                check(sound, "store: neither memory nor redis://host:port");
+            }
+            (None, Some(_)) => {}
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         let prefix = self.key_prefix.as_bytes();
@@ -118,6 +121,13 @@ impl PresenceConfig {
         problems
     }
 
+    /// The store that is meant, its address read from the file if need be.
+    pub(crate) fn store_address(&self) -> anyhow::Result<StoreAddress> {
+        let address = resolve(&self.store, &self.store_file).context("presence.store")?;
+        let address = address.context("presence.store: missing")?;
+        StoreAddress::parse(address.expose_secret()).context("presence.store")
+    }
+
     /// For how long leases and held leaves hold.
     pub fn terms(&self) -> Terms {
         Terms {
@@ -127,20 +137,41 @@ impl PresenceConfig {
     }
 }
 
+/// Where presence is kept.
+pub(crate) enum StoreAddress {
+    /// In this process.
+    Memory,
+    /// In a Redis, whose address may hold a password.
+    Redis(SecretString),
+}
+
+impl StoreAddress {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let schemes = ["redis://", "redis+unix://", "unix://"];
+        match text.trim() {
+            "memory" => Ok(Self::Memory),
+            url if schemes.iter().any(|scheme| url.starts_with(scheme)) => {
+                Ok(Self::Redis(url.into()))
+            }
+            _ => anyhow::bail!("neither memory nor redis://host:port"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_have_no_problems() {
-        assert_eq!(PresenceConfig::default().problems(), Vec::<String>::new());
+    fn the_defaults_lack_nothing_but_the_store() {
+        assert_eq!(PresenceConfig::default().problems(), ["store: missing (or store_file)"]);
     }
 
     #[test]
     fn every_problem_is_told_and_begins_with_its_key() {
         let config = PresenceConfig {
             listen: "here".to_owned(),
-            store: StoreAddress::from("http://x".to_owned()),
+            store: Some(Secret::new("http://x")),
             key_prefix: "{a}".to_owned(),
             lease_renew_ms: 9_000,
             sweep_ms: 0,
@@ -157,7 +188,7 @@ mod tests {
     #[test]
     fn the_address_of_a_redis_is_never_shown() {
         let config = PresenceConfig {
-            store: StoreAddress::from("redis://:hunter2@localhost:6379".to_owned()),
+            store: Some(Secret::new("redis://:hunter2@localhost:6379")),
             ..PresenceConfig::default()
         };
         let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
@@ -166,13 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_wins_over_the_value() {
+    fn the_address_may_lie_in_a_file_but_not_in_both() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store");
         std::fs::write(&path, "redis://localhost:1\n").unwrap();
         let config = PresenceConfig { store_file: Some(path), ..PresenceConfig::default() };
-        assert_eq!(config.store_address().unwrap().url(), Some("redis://localhost:1"));
+        assert!(matches!(config.store_address().unwrap(), StoreAddress::Redis(_)));
+        let twice = PresenceConfig { store: Some(Secret::new("memory")), ..config.clone() };
+        assert_eq!(twice.problems(), ["store: given twice, as a file too"]);
         let gone = PresenceConfig { store_file: Some("/nonexistent".into()), ..config };
-        assert!(gone.problems()[0].starts_with("store_file: cannot read"), "{:?}", gone.problems());
+        assert!(gone.store_address().is_err());
     }
 }

@@ -5,16 +5,20 @@
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, InfoDict};
+use secrecy::ExposeSecret as _;
 
-use crate::config::PresenceConfig;
+use crate::config::{PresenceConfig, StoreAddress};
 
 /// Looks at the configured store.
 pub async fn check(config: &PresenceConfig) -> Result<String, String> {
-    let address = config.store_address().map_err(|error| format!("{error:#}"))?;
-    let Some(url) = address.url() else {
-        return Ok("kept in this process's memory: nothing to ask".to_owned());
+    let url = match config.store_address().map_err(|error| format!("{error:#}"))? {
+        StoreAddress::Memory => {
+            return Ok("kept in this process's memory: nothing to ask".to_owned());
+        }
+        StoreAddress::Redis(url) => url,
     };
-    let client = Client::open(url).map_err(|_| "not the address of a Redis".to_owned())?;
+    let client =
+        Client::open(url.expose_secret()).map_err(|_| "not the address of a Redis".to_owned())?;
     let timeout = Duration::from_millis(config.redis_timeout_ms);
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))
@@ -46,16 +50,18 @@ fn judge(place: &str, version: &str, role: &str, policy: &str) -> Result<String,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::StoreAddress;
+    use runtime::config::Secret;
 
     #[tokio::test]
     async fn a_store_that_does_not_answer_is_told_without_its_password() {
-        let store = StoreAddress::from("redis://:hunter2@127.0.0.1:1".to_owned());
+        let store = Some(Secret::new("redis://:hunter2@127.0.0.1:1"));
         let config = PresenceConfig { store, ..PresenceConfig::default() };
         let text = check(&config).await.unwrap_err();
         assert!(text.starts_with("cannot connect to 127.0.0.1:1: "), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
-        assert!(check(&PresenceConfig::default()).await.unwrap().contains("memory"));
+        let memory =
+            PresenceConfig { store: Some(Secret::new("memory")), ..PresenceConfig::default() };
+        assert!(check(&memory).await.unwrap().contains("memory"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 fn load(loader: &mut Loader) -> Config {
     Config {
         presence: loader.section("presence", PresenceConfig::problems),
-        bus: loader.section("bus", BusConfig::problems),
+        bus: loader.section("bus", BusConfig::problems_apart),
         rpc: loader.section("rpc", RpcConfig::problems),
     }
 }

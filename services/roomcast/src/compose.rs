@@ -17,7 +17,7 @@ use rpc::server::Routes;
 use runtime::Process;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::issuer::{self, DevIssuer};
@@ -26,6 +26,9 @@ use crate::page::EmbeddedPage;
 /// Serves until the process is asked to stop.
 pub async fn serve(process: Process, mut config: Config) -> anyhow::Result<()> {
     let ready = process.ready.flag("roomcast");
+    for key in &config.idle_keys {
+        warn!(key, "means nothing to roomcast serve: all services are in this process");
+    }
     make_private(&config.roomcast.data_dir)?;
     let public_url = config.public_url();
     let dev_issuer = open_issuer(&mut config, &public_url)?;

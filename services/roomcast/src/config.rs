@@ -63,7 +63,13 @@ pub struct Config {
     pub presence: presence::PresenceConfig,
     pub rpc: rpc::RpcConfig,
     pub roomcast: RoomcastConfig,
+    /// Keys that are given and mean nothing in one process.
+    pub idle_keys: Vec<&'static str>,
 }
+
+/// What connects processes: there is only one.
+const IDLE_KEYS: [&str; 5] =
+    ["bus.addresses", "bus.addresses_file", "rpc.auth", "rpc.rooms", "rpc.presence"];
 
 impl Config {
     /// What browsers reach this process by.
@@ -91,6 +97,7 @@ pub fn read(file: Option<PathBuf>) -> Result<Config, ConfigProblems> {
 pub fn load(loader: &mut Loader) -> Config {
     let roomcast = loader.section("roomcast", RoomcastConfig::problems);
     suppose(loader, &roomcast);
+    let idle_keys = IDLE_KEYS.into_iter().filter(|key| loader.gives(key)).collect();
     Config {
         gateway: loader.section("gateway", gateway::GatewayConfig::problems),
         auth: loader.section("auth", auth::AuthConfig::problems),
@@ -98,6 +105,7 @@ pub fn load(loader: &mut Loader) -> Config {
         presence: loader.section("presence", presence::PresenceConfig::problems),
         rpc: loader.section("rpc", rpc::RpcConfig::problems),
         roomcast,
+        idle_keys,
     }
 }
 
@@ -114,9 +122,13 @@ fn suppose(loader: &mut Loader, roomcast: &RoomcastConfig) {
     }
     // No balancer has to notice first that this process goes.
     loader.suppose("gateway.drain.accept_ms", 0);
-    for (key, name) in [("rooms", "rooms.db"), ("auth", "keys.db")] {
-        if !loader.gives(&format!("{key}.database_file")) {
-            loader.suppose(&format!("{key}.database"), file(name));
+    for (key, value) in [
+        ("rooms.database", file("rooms.db")),
+        ("auth.database", file("keys.db")),
+        ("presence.store", "memory".to_owned()),
+    ] {
+        if !loader.gives(&format!("{key}_file")) {
+            loader.suppose(key, value);
         }
     }
 }
@@ -145,6 +157,13 @@ mod tests {
     fn a_real_issuer_turns_the_development_issuer_off() {
         let mut loader = loader("[[auth.issuers]]\nurl = \"https://id.example.com/realms/chat\"");
         assert!(!load(&mut loader).has_dev_issuer());
+    }
+
+    #[test]
+    fn keys_that_mean_nothing_here_are_noticed() {
+        let toml = "[bus]\naddresses = [\"amqp://broker\"]\n[rpc]\nattempt_ms = 900";
+        assert_eq!(load(&mut loader(toml)).idle_keys, ["bus.addresses"]);
+        assert!(load(&mut loader("")).idle_keys.is_empty());
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 fn load(loader: &mut Loader) -> Config {
     Config {
         rooms: loader.section("rooms", RoomsConfig::problems),
-        bus: loader.section("bus", BusConfig::problems),
+        bus: loader.section("bus", BusConfig::problems_apart),
         rpc: loader.section("rpc", RpcConfig::problems),
     }
 }

@@ -3,11 +3,13 @@
 //! The trait's comments are the specification; `tests/store_contract.rs` runs the same suite over
 //! both. Whatever keeps a database from answering is `Unavailable`, logged here and nowhere else.
 //! Nothing about locks or connections shows through.
+mod act;
 mod encoding;
 pub(crate) mod plan;
 pub mod postgres;
 mod records;
 pub mod sqlite;
+mod statements;
 
 use async_trait::async_trait;
 use domain::{Error, ErrorReason, Order, PrincipalId, Result, RoomName};
@@ -19,7 +21,7 @@ pub use records::{
     Act, Along, Append, AppendError, Appended, Audit, Done, Expel, Head, Keep, LogPage, Needs,
     PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, Trimmed, View,
 };
-pub(crate) use records::{oldest, position};
+pub(crate) use records::{bounded, oldest, position};
 
 /// The logs of all rooms, their members, orders and audit.
 #[async_trait]

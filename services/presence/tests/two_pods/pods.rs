@@ -10,6 +10,7 @@ use presence::store::Told;
 use presence::{PresenceConfig, PresenceService};
 use rpc::Call;
 use rpc::presence::{LeaseState, Presence};
+use runtime::config::Secret;
 use testkit::parts::Redis;
 use testkit::poll::until;
 use tokio::task::JoinHandle;
@@ -54,7 +55,8 @@ impl Pods {
 
     async fn with_leases_of(lease_ttl_ms: u64) -> Self {
         let redis = crate::redis().await;
-        let config = PresenceConfig { store: redis.url().into(), lease_ttl_ms, ..config() };
+        let store = Some(Secret::new(redis.url()));
+        let config = PresenceConfig { store, lease_ttl_ms, ..config() };
         Pods::on(redis, config, 2).await
     }
 
@@ -98,6 +100,7 @@ fn config() -> PresenceConfig {
         hold_ms: 400,
         sweep_ms: 50,
         counts_age_ms: 100,
+        store: Some(Secret::new("memory")),
         ..PresenceConfig::default()
     }
 }

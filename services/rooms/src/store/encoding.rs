@@ -2,7 +2,7 @@
 //!
 //! A message keeps its payload as it came; an event and an order are JSON with a version of their
 //! own words, so that an older pod can read what a newer one wrote as long as no word is taken
-//! away.
+//! away. A statement that both stores ask in the same words stands beside the columns it reads.
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Error, ErrorReason, Event, GatewayId, Item, MessageId, Notice, NoticeLevel,
@@ -11,7 +11,7 @@ use domain::{
 use rpc::admin::AuditRow;
 use serde::{Deserialize, Serialize};
 
-use super::records::{RoomRow, oldest, position};
+use super::records::{RoomFile, RoomRow, oldest, position};
 
 const MESSAGE: i16 = 1;
 const KICK: i16 = 2;
@@ -168,8 +168,15 @@ pub(crate) fn order_bytes(act: &OrderAct) -> Vec<u8> {
     serde_json::to_vec(&stored).unwrap_or_default()
 }
 
-/// The order of a row (number, time, act).
-pub(crate) fn order_of((number, time_ms, act): (i64, i64, Vec<u8>)) -> Result<Order> {
+/// Orders after `$1`, at most `$2`.
+pub(crate) const ORDERS: &str =
+    "SELECT number, time_ms, act FROM gateway_order WHERE number > $1 ORDER BY number LIMIT $2";
+
+/// The columns of an order: number, time, act.
+pub(crate) type OrderColumns = (i64, i64, Vec<u8>);
+
+/// The order of a row.
+pub(crate) fn order_of((number, time_ms, act): OrderColumns) -> Result<Order> {
     let number = number.unsigned_abs();
     let stored: StoredOrder =
         serde_json::from_slice(&act).map_err(|_| unreadable("an order", number))?;
@@ -194,6 +201,14 @@ fn unreadable(what: &str, number: u64) -> Error {
     Error::new(ErrorReason::Internal, "a stored row cannot be read")
 }
 
+/// The room of a name, its number of members, and whom it bans.
+pub(crate) const ROOM: &str =
+    "SELECT name, title, epoch, head, trimmed, created_at_ms FROM room WHERE name = $1";
+pub(crate) const ROOM_MEMBERS: &str =
+    "SELECT count(*) FROM member JOIN room ON room.id = member.room WHERE room.name = $1";
+pub(crate) const ROOM_BANS: &str = "SELECT issuer, subject FROM ban \
+    JOIN room ON room.id = ban.room WHERE room.name = $1 ORDER BY issuer, subject LIMIT 1000";
+
 /// The columns of a room that admins see: name, title, epoch, head, trimmed, created_at_ms.
 pub(crate) type RoomColumns = (String, String, String, i64, i64, i64);
 
@@ -211,6 +226,16 @@ pub(crate) fn room_row(
         items: (head - trimmed).unsigned_abs(),
     })
 }
+
+/// All about a room: its row, its number of members, and (issuer, subject) of its bans.
+pub(crate) fn room_file(row: RoomRow, members: i64, bans: Vec<(String, String)>) -> RoomFile {
+    let banned = bans.into_iter().map(|(i, s)| PrincipalId::new(i, s)).collect();
+    RoomFile { row, members: members.unsigned_abs(), banned }
+}
+
+/// Audit rows below `$1`, at most `$2`.
+pub(crate) const AUDIT: &str = "SELECT number, time_ms, by_issuer, by_subject, act, target, \
+    outcome FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2";
 
 /// The columns of an audit row: number, time, issuer, subject, act, target, outcome.
 pub(crate) type AuditColumns = (i64, i64, String, String, String, String, String);

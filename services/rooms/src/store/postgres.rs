@@ -3,11 +3,11 @@
 //! Schema `rooms`, with a migrations table of its own. Publishes, history and heads have pools of
 //! their own, so that none can starve another; each statement is bounded by the server and each use
 //! of a connection by us. A connection whose use was broken off is thrown away, never returned.
-mod act;
 mod append;
 mod check;
 mod pool;
 mod read;
+mod statements;
 mod trim;
 
 use std::str::FromStr as _;
@@ -24,7 +24,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 
 use super::{
     Act, Append, AppendError, Appended, Audit, Done, Head, Keep, LogPage, PageWanted, RangeLimits,
-    RoomFile, RoomId, RoomRow, Store, View, read_error,
+    RoomFile, RoomId, RoomRow, Store, View, act, read_error,
 };
 use crate::config::SynchronousCommit;
 use pool::{Lent, bounded};
@@ -140,7 +140,7 @@ impl Store for PostgresStore {
     }
 
     async fn ensure_room(&self, room: &RoomName) -> Result<()> {
-        lend!(self.publish, conn => act::ensure_room(conn, room))
+        lend!(self.publish, conn => act::ensure_room(conn.begin(), room))
     }
 
     async fn views(&self, wanted: &[(RoomName, PrincipalId)]) -> Result<Vec<Option<View>>> {
@@ -178,12 +178,12 @@ impl Store for PostgresStore {
             Act::RenewEpochs { room: None } => RENEW_ALL_MAX,
             _ => self.wait,
         };
-        let got = bounded(wait, act::act(&mut lent, act, audit)).await;
+        let got = bounded(wait, act::act(lent.begin(), act, audit)).await;
         lent.back(got).map_err(|e| read_error(&e))?
     }
 
     async fn renew_if_behind(&self, room: &RoomName, claimed: &Position) -> Result<bool> {
-        lend!(self.publish, conn => act::renew_if_behind(conn, room, claimed))
+        lend!(self.publish, conn => act::renew_if_behind(conn.begin(), room, claimed))
     }
 
     async fn list_rooms(

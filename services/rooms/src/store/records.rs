@@ -278,6 +278,11 @@ pub(crate) fn oldest(trimmed: i64, head: i64) -> u64 {
     if trimmed < head { trimmed.unsigned_abs() + 1 } else { 0 }
 }
 
+/// An offset as a column holds it. No log gets as far as the bound.
+pub(crate) fn bounded(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
 /// A position of a database's columns.
 pub(crate) fn position(epoch: String, offset: i64) -> Position {
     Position { epoch: Epoch::new(epoch), offset: offset.unsigned_abs() }

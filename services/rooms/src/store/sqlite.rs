@@ -2,9 +2,9 @@
 //!
 //! WAL with `synchronous=FULL`: a commit is on the disk when it returns. One connection writes,
 //! each transaction with BEGIN IMMEDIATE, so that no lock error ever shows; a pool of others reads.
-mod act;
 mod append;
 mod read;
+mod statements;
 mod trim;
 
 use std::path::Path;
@@ -22,12 +22,14 @@ use sqlx::sqlite::{
 
 use super::{
     Act, Append, AppendError, Appended, Audit, Done, Head, Keep, LogPage, PageWanted, RangeLimits,
-    RoomFile, RoomId, RoomRow, Store, View, read_error,
+    RoomFile, RoomId, RoomRow, Store, View, act, read_error,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 const READERS: u32 = 4;
 const ACQUIRE: Duration = Duration::from_secs(2);
+/// Takes the file's write lock at once: a transaction that asks for it later may be refused.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 /// What SQLite answers to `PRAGMA synchronous` when it is FULL.
 const SYNCHRONOUS_FULL: i64 = 2;
 
@@ -81,7 +83,7 @@ impl Store for SqliteStore {
     }
 
     async fn ensure_room(&self, room: &RoomName) -> Result<()> {
-        act::ensure_room(&self.writer, room).await.map_err(|e| read_error(&e))
+        act::ensure_room(self.writer.begin_with(BEGIN), room).await.map_err(|e| read_error(&e))
     }
 
     async fn views(&self, wanted: &[(RoomName, PrincipalId)]) -> Result<Vec<Option<View>>> {
@@ -115,11 +117,13 @@ impl Store for SqliteStore {
     }
 
     async fn act(&self, act: &Act, audit: &Audit) -> Result<Done> {
-        act::act(&self.writer, act, audit).await.map_err(|e| read_error(&e))?
+        act::act(self.writer.begin_with(BEGIN), act, audit).await.map_err(|e| read_error(&e))?
     }
 
     async fn renew_if_behind(&self, room: &RoomName, claimed: &Position) -> Result<bool> {
-        act::renew_if_behind(&self.writer, room, claimed).await.map_err(|e| read_error(&e))
+        act::renew_if_behind(self.writer.begin_with(BEGIN), room, claimed)
+            .await
+            .map_err(|e| read_error(&e))
     }
 
     async fn list_rooms(

@@ -15,7 +15,7 @@ use super::pool::{Lent, bounded};
 use crate::clock::now_ms;
 use crate::store::encoding::BodyColumns;
 use crate::store::plan::{Locked, Plan, Seen, plan};
-use crate::store::{Along, Append, AppendError, Appended};
+use crate::store::{Append, AppendError, Appended, act};
 
 type Step<T> = std::result::Result<T, sqlx::Error>;
 
@@ -138,12 +138,7 @@ async fn look_up(
 /// What else the new items bring with them.
 async fn along(conn: &mut PgConnection, batch: &[Append], plan: &Plan, time_ms: i64) -> Step<()> {
     for write in &plan.writes {
-        for along in &batch[write.index].along {
-            match along {
-                Along::Expel(expel) => super::act::expel(conn, write.room, expel, time_ms).await?,
-                Along::Audit(audit) => super::act::note(conn, audit, "ok", time_ms).await?,
-            }
-        }
+        act::along(conn, write.room, &batch[write.index].along, time_ms).await?;
     }
     Ok(())
 }

@@ -5,9 +5,13 @@ use rpc::rooms::{FetchRange, Fetched};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow as _, Row as _};
 
-use crate::store::encoding::{AuditColumns, ItemRow, RoomColumns, audit_row, room_row};
+use crate::store::encoding::{
+    AUDIT, ItemRow, ORDERS, OrderColumns, ROOM, ROOM_BANS, ROOM_MEMBERS, RoomColumns, audit_row,
+    room_file, room_row,
+};
 use crate::store::{
-    Head, LogPage, PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, View, oldest, position,
+    Head, LogPage, PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, View, bounded, oldest,
+    position,
 };
 
 type Step<T> = std::result::Result<T, sqlx::Error>;
@@ -186,10 +190,6 @@ pub(super) async fn ranges(
     Ok(read.map(|all| all.into_iter().map(fetched).collect()))
 }
 
-fn bounded(offset: u64) -> i64 {
-    i64::try_from(offset).unwrap_or(i64::MAX)
-}
-
 pub(super) async fn newest_order(conn: &mut PgConnection) -> Step<u64> {
     let last: i64 = sqlx::query_scalar("SELECT last FROM order_counter").fetch_one(conn).await?;
     Ok(last.unsigned_abs())
@@ -199,14 +199,8 @@ pub(super) async fn orders(
     conn: &mut PgConnection,
     after: u64,
     limit: u32,
-) -> Step<Vec<(i64, i64, Vec<u8>)>> {
-    sqlx::query_as(
-        "SELECT number, time_ms, act FROM gateway_order WHERE number > $1 ORDER BY number LIMIT $2",
-    )
-    .bind(bounded(after))
-    .bind(i64::from(limit))
-    .fetch_all(conn)
-    .await
+) -> Step<Vec<OrderColumns>> {
+    sqlx::query_as(ORDERS).bind(bounded(after)).bind(i64::from(limit)).fetch_all(conn).await
 }
 
 pub(super) async fn list_rooms(
@@ -228,28 +222,13 @@ pub(super) async fn list_rooms(
 }
 
 pub(super) async fn describe(conn: &mut PgConnection, room: &RoomName) -> Step<Option<RoomFile>> {
-    let row: Option<RoomColumns> = sqlx::query_as(
-        "SELECT name, title, epoch, head, trimmed, created_at_ms FROM room WHERE name = $1",
-    )
-    .bind(room.as_str())
-    .fetch_optional(&mut *conn)
-    .await?;
+    let name = room.as_str();
+    let row: Option<RoomColumns> =
+        sqlx::query_as(ROOM).bind(name).fetch_optional(&mut *conn).await?;
     let Some(row) = row.and_then(room_row) else { return Ok(None) };
-    let members: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM member JOIN room ON room.id = member.room WHERE room.name = $1",
-    )
-    .bind(room.as_str())
-    .fetch_one(&mut *conn)
-    .await?;
-    let banned: Vec<(String, String)> = sqlx::query_as(
-        "SELECT issuer, subject FROM ban JOIN room ON room.id = ban.room WHERE room.name = $1 \
-         ORDER BY issuer, subject LIMIT 1000",
-    )
-    .bind(room.as_str())
-    .fetch_all(conn)
-    .await?;
-    let banned = banned.into_iter().map(|(i, s)| PrincipalId::new(i, s)).collect();
-    Ok(Some(RoomFile { row, members: members.unsigned_abs(), banned }))
+    let members = sqlx::query_scalar(ROOM_MEMBERS).bind(name).fetch_one(&mut *conn).await?;
+    let bans = sqlx::query_as(ROOM_BANS).bind(name).fetch_all(conn).await?;
+    Ok(Some(room_file(row, members, bans)))
 }
 
 /// issuer, subject, since; none for a room without members.
@@ -285,13 +264,7 @@ pub(super) async fn audit(
     before: Option<u64>,
     limit: u32,
 ) -> Step<Vec<AuditRow>> {
-    let rows: Vec<AuditColumns> = sqlx::query_as(
-        "SELECT number, time_ms, by_issuer, by_subject, act, target, outcome FROM audit \
-         WHERE number < $1 ORDER BY number DESC LIMIT $2",
-    )
-    .bind(before.map_or(i64::MAX, bounded))
-    .bind(i64::from(limit))
-    .fetch_all(conn)
-    .await?;
+    let before = before.map_or(i64::MAX, bounded);
+    let rows = sqlx::query_as(AUDIT).bind(before).bind(i64::from(limit)).fetch_all(conn).await?;
     Ok(rows.into_iter().map(audit_row).collect())
 }

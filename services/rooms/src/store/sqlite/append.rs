@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use domain::{Epoch, Result, RoomName};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
+use super::BEGIN;
 use crate::clock::now_ms;
 use crate::store::encoding::BodyColumns;
 use crate::store::plan::{Locked, Plan, Seen, plan};
-use crate::store::{Along, Append, AppendError, Appended};
+use crate::store::{Append, AppendError, Appended, act};
 
 /// What a step of the transaction brings.
 type Step<T> = std::result::Result<T, sqlx::Error>;
@@ -37,7 +38,7 @@ pub(super) async fn append(
 }
 
 async fn attempt(writer: &SqlitePool, batch: &[Append]) -> Step<Option<Vec<Result<Appended>>>> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut tx = writer.begin_with(BEGIN).await?;
     let rooms = locked(&mut tx, batch).await?;
     let mut seen = Vec::with_capacity(batch.len());
     for item in batch {
@@ -111,12 +112,7 @@ async fn write(tx: &mut SqliteConnection, batch: &[Append], plan: &Plan, time_ms
     for write in &plan.writes {
         let item = &batch[write.index];
         insert(tx, item, write.room, write.offset.cast_signed(), time_ms).await?;
-        for along in &item.along {
-            match along {
-                Along::Expel(expel) => super::act::expel(tx, write.room, expel, time_ms).await?,
-                Along::Audit(audit) => super::act::note(tx, audit, "ok", time_ms).await?,
-            }
-        }
+        act::along(tx, write.room, &item.along, time_ms).await?;
     }
     for (room, head) in &plan.heads {
         sqlx::query("UPDATE room SET head = $2 WHERE id = $1")

@@ -5,9 +5,13 @@ use rpc::admin::{AuditRow, Member};
 use rpc::rooms::{FetchRange, Fetched};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use crate::store::encoding::{ItemRow, RoomColumns, audit_row, room_row};
+use crate::store::encoding::{
+    AUDIT, ItemRow, ORDERS, OrderColumns, ROOM, ROOM_BANS, ROOM_MEMBERS, RoomColumns, audit_row,
+    room_file, room_row,
+};
 use crate::store::{
-    Head, LogPage, PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, View, oldest, position,
+    Head, LogPage, PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, View, bounded, oldest,
+    position,
 };
 
 type Step<T> = std::result::Result<T, sqlx::Error>;
@@ -166,10 +170,6 @@ async fn room(tx: &mut SqliteConnection, room: &RoomName) -> Step<Option<(i64, S
         .await
 }
 
-fn bounded(offset: u64) -> i64 {
-    i64::try_from(offset).unwrap_or(i64::MAX)
-}
-
 pub(super) async fn newest_order(readers: &SqlitePool) -> Step<u64> {
     let last: i64 = sqlx::query_scalar("SELECT last FROM order_counter").fetch_one(readers).await?;
     Ok(last.unsigned_abs())
@@ -179,14 +179,8 @@ pub(super) async fn orders(
     readers: &SqlitePool,
     after: u64,
     limit: u32,
-) -> Step<Vec<(i64, i64, Vec<u8>)>> {
-    sqlx::query_as(
-        "SELECT number, time_ms, act FROM gateway_order WHERE number > $1 ORDER BY number LIMIT $2",
-    )
-    .bind(bounded(after))
-    .bind(i64::from(limit))
-    .fetch_all(readers)
-    .await
+) -> Step<Vec<OrderColumns>> {
+    sqlx::query_as(ORDERS).bind(bounded(after)).bind(i64::from(limit)).fetch_all(readers).await
 }
 
 pub(super) async fn list_rooms(
@@ -210,29 +204,13 @@ pub(super) async fn list_rooms(
 
 pub(super) async fn describe(readers: &SqlitePool, room: &RoomName) -> Step<Option<RoomFile>> {
     let mut tx = readers.begin().await?;
-    let row: Option<RoomColumns> = sqlx::query_as(
-        "SELECT name, title, epoch, head, trimmed, created_at_ms FROM room WHERE name = $1",
-    )
-    .bind(room.as_str())
-    .fetch_optional(&mut *tx)
-    .await?;
+    let name = room.as_str();
+    let row: Option<RoomColumns> = sqlx::query_as(ROOM).bind(name).fetch_optional(&mut *tx).await?;
     let Some(row) = row.and_then(room_row) else { return Ok(None) };
-    let members: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM member JOIN room ON room.id = member.room WHERE room.name = $1",
-    )
-    .bind(room.as_str())
-    .fetch_one(&mut *tx)
-    .await?;
-    let banned: Vec<(String, String)> = sqlx::query_as(
-        "SELECT issuer, subject FROM ban JOIN room ON room.id = ban.room WHERE room.name = $1 \
-         ORDER BY issuer, subject LIMIT 1000",
-    )
-    .bind(room.as_str())
-    .fetch_all(&mut *tx)
-    .await?;
+    let members = sqlx::query_scalar(ROOM_MEMBERS).bind(name).fetch_one(&mut *tx).await?;
+    let bans = sqlx::query_as(ROOM_BANS).bind(name).fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    let banned = banned.into_iter().map(|(i, s)| PrincipalId::new(i, s)).collect();
-    Ok(Some(RoomFile { row, members: members.unsigned_abs(), banned }))
+    Ok(Some(room_file(row, members, bans)))
 }
 
 pub(super) async fn members(readers: &SqlitePool, room: &RoomName) -> Step<Option<Vec<Member>>> {
@@ -266,13 +244,7 @@ pub(super) async fn audit(
     before: Option<u64>,
     limit: u32,
 ) -> Step<Vec<AuditRow>> {
-    let rows = sqlx::query_as(
-        "SELECT number, time_ms, by_issuer, by_subject, act, target, outcome FROM audit \
-         WHERE number < $1 ORDER BY number DESC LIMIT $2",
-    )
-    .bind(before.map_or(i64::MAX, bounded))
-    .bind(i64::from(limit))
-    .fetch_all(readers)
-    .await?;
+    let before = before.map_or(i64::MAX, bounded);
+    let rows = sqlx::query_as(AUDIT).bind(before).bind(i64::from(limit)).fetch_all(readers).await?;
     Ok(rows.into_iter().map(audit_row).collect())
 }

@@ -1,6 +1,7 @@
 //! What is no longer kept, in SQLite: always the beginning of a log, in short transactions.
 use sqlx::sqlite::SqlitePool;
 
+use super::BEGIN;
 use crate::store::Keep;
 
 /// Most rows that one transaction removes: it holds the one write lock meanwhile.
@@ -48,7 +49,7 @@ async fn room_items(
     let mut removed = 0;
     while trimmed < until {
         let step = until.min(trimmed + STEP);
-        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = writer.begin_with(BEGIN).await?;
         sqlx::query("UPDATE room SET trimmed = $2 WHERE id = $1 AND trimmed < $2")
             .bind(room)
             .bind(step)
