@@ -70,6 +70,7 @@ pub async fn start(
         every: Duration::from_millis(config.janitor_ms),
         message_id_ms: config.message_id_keep_ms,
         order_ms: config.order_keep_ms,
+        audit_ms: config.audit_keep_ms,
     };
     tasks.spawn(janitor::run(store.clone(), kinds.clone(), keeping, shutdown.clone()));
     tasks.spawn(close(shutdown, log.clone(), tasks.clone()));

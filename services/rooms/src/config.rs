@@ -75,6 +75,8 @@ pub struct RoomsConfig {
     pub message_id_keep_ms: u64,
     /// How long orders are kept for gateways that were away; an hour at least.
     pub order_keep_ms: u64,
+    /// How long it is kept who administered what; a day at least.
+    pub audit_keep_ms: u64,
     /// How often the janitor looks for what is no longer kept.
     pub janitor_ms: u64,
     /// Kinds of room by name. `default` is for names without a colon and is there even if not
@@ -105,6 +107,7 @@ impl Default for RoomsConfig {
             watch_rooms_max: 200_000,
             message_id_keep_ms: DAY_MS,
             order_keep_ms: DAY_MS,
+            audit_keep_ms: 400 * DAY_MS,
             janitor_ms: 60_000,
             kinds: BTreeMap::from([(crate::kinds::DEFAULT.into(), KindConfig::default())]),
         }
@@ -158,6 +161,9 @@ impl RoomsConfig {
         }
         if self.message_id_keep_ms < DAY_MS {
             problems.push("message_id_keep_ms: must be a day at least".into());
+        }
+        if self.audit_keep_ms < DAY_MS {
+            problems.push("audit_keep_ms: must be a day at least".into());
         }
         if self.order_keep_ms < HOUR_MS {
             problems.push("order_keep_ms: must be an hour at least".into());

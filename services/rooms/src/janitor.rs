@@ -1,4 +1,4 @@
-//! Removes what is no longer kept: beginnings of logs, old message ids, old orders.
+//! Removes what is no longer kept: beginnings of logs, old message ids, orders, audit rows.
 //!
 //! Runs in every pod; the store lets one work at a time. A round that fails is made up by the next.
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub(crate) struct Keeping {
     pub every: Duration,
     pub message_id_ms: u64,
     pub order_ms: u64,
+    pub audit_ms: u64,
 }
 
 /// Runs until the process ends.
@@ -42,6 +43,7 @@ pub(crate) async fn run(
                 items = trimmed.items,
                 message_ids = trimmed.message_ids,
                 orders = trimmed.orders,
+                audit = trimmed.audit,
                 "removed what is no longer kept"
             );
         }
@@ -62,9 +64,11 @@ pub(crate) async fn round(store: &dyn Store, kinds: &Kinds, keeping: Keeping) ->
     }
     trimmed.message_ids = store.trim_message_ids(before(now, keeping.message_id_ms)).await?;
     trimmed.orders = store.trim_orders(before(now, keeping.order_ms)).await?;
+    trimmed.audit = store.trim_audit(before(now, keeping.audit_ms)).await?;
     metrics::trimmed("items", trimmed.items);
     metrics::trimmed("message_ids", trimmed.message_ids);
     metrics::trimmed("orders", trimmed.orders);
+    metrics::trimmed("audit", trimmed.audit);
     Ok(trimmed)
 }
 

@@ -104,6 +104,9 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets orders given before `before_ms`. Does nothing while another pod's janitor works.
     async fn trim_orders(&self, before_ms: i64) -> Result<u64>;
 
+    /// Removes audit rows left before `before_ms`. Does nothing while another pod's janitor works.
+    async fn trim_audit(&self, before_ms: i64) -> Result<u64>;
+
     /// Writes the pools' gauges.
     fn observe(&self);
 

@@ -84,3 +84,4 @@ CREATE TABLE audit (
     target     text NOT NULL,
     outcome    text NOT NULL
 );
+CREATE INDEX audit_by_time ON audit (time_ms);

@@ -77,3 +77,4 @@ CREATE TABLE audit (
     target     TEXT NOT NULL,
     outcome    TEXT NOT NULL
 ) STRICT;
+CREATE INDEX audit_by_time ON audit (time_ms);

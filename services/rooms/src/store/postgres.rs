@@ -223,6 +223,10 @@ impl Store for PostgresStore {
         lend!(self.publish, conn => trim::orders(conn, before_ms))
     }
 
+    async fn trim_audit(&self, before_ms: i64) -> Result<u64> {
+        lend!(self.publish, conn => trim::audit(conn, before_ms))
+    }
+
     fn observe(&self) {
         for (name, pool) in
             [("publish", &self.publish), ("history", &self.history), ("heads", &self.heads)]

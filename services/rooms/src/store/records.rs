@@ -271,6 +271,8 @@ pub struct Trimmed {
     pub message_ids: u64,
     /// Orders.
     pub orders: u64,
+    /// Audit rows.
+    pub audit: u64,
 }
 
 /// The oldest offset that is kept, 0 if none is.

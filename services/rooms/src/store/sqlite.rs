@@ -163,6 +163,10 @@ impl Store for SqliteStore {
         trim::orders(&self.writer, before_ms).await.map_err(|e| read_error(&e))
     }
 
+    async fn trim_audit(&self, before_ms: i64) -> Result<u64> {
+        trim::audit(&self.writer, before_ms).await.map_err(|e| read_error(&e))
+    }
+
     fn observe(&self) {
         crate::metrics::pool("writer", self.writer.size(), self.writer.num_idle());
         crate::metrics::pool("readers", self.readers.size(), self.readers.num_idle());

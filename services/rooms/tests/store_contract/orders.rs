@@ -25,6 +25,13 @@ pub async fn numbers_rise_by_one_and_survive_trimming(store: Stored) {
     assert_eq!(store.newest_order().await.unwrap(), 3);
     let done = store.act(&notice("x"), &audit("broadcast")).await.unwrap();
     assert!(matches!(done, Done::Order(order) if order.number == 4), "a number was used again");
+    let rows = store.audit(None, 10).await.unwrap();
+    assert_eq!(rows.len(), 4, "trimming orders took audit rows: {rows:?}");
+    assert_eq!(store.trim_audit(rows[0].time_ms).await.unwrap() as usize, {
+        rows.iter().filter(|row| row.time_ms < rows[0].time_ms).count()
+    });
+    store.trim_audit(i64::MAX).await.unwrap();
+    assert_eq!(store.audit(None, 10).await.unwrap(), []);
 }
 
 pub async fn whoever_sees_a_number_can_read_all_lower_ones(store: Stored) {

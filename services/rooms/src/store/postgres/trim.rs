@@ -126,14 +126,20 @@ async fn some_message_ids(conn: &mut PgConnection, before_ms: i64) -> Step<u64> 
 }
 
 pub(super) async fn orders(conn: &mut PgConnection, before_ms: i64) -> Step<u64> {
+    older(conn, "DELETE FROM gateway_order WHERE time_ms < $1", before_ms).await
+}
+
+pub(super) async fn audit(conn: &mut PgConnection, before_ms: i64) -> Step<u64> {
+    older(conn, "DELETE FROM audit WHERE time_ms < $1", before_ms).await
+}
+
+/// For rows that admins leave: so few that one statement removes them.
+async fn older(conn: &mut PgConnection, statement: &'static str, before_ms: i64) -> Step<u64> {
     let mut tx = conn.begin().await?;
     if !alone(&mut tx).await? {
         return Ok(0);
     }
-    let removed = sqlx::query("DELETE FROM gateway_order WHERE time_ms < $1")
-        .bind(before_ms)
-        .execute(&mut *tx)
-        .await?;
+    let removed = sqlx::query(statement).bind(before_ms).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(removed.rows_affected())
 }

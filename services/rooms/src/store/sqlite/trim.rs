@@ -94,3 +94,9 @@ pub(super) async fn orders(writer: &SqlitePool, before_ms: i64) -> Step<u64> {
         .await?;
     Ok(removed.rows_affected())
 }
+
+pub(super) async fn audit(writer: &SqlitePool, before_ms: i64) -> Step<u64> {
+    let removed =
+        sqlx::query("DELETE FROM audit WHERE time_ms < $1").bind(before_ms).execute(writer).await?;
+    Ok(removed.rows_affected())
+}
