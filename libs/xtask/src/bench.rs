@@ -21,7 +21,7 @@ const SHAPES: [(&str, &str); 3] = [("all-in-one", "0"), ("processes", "1"), ("pr
 const SCENARIOS: [(&str, &str); 6] = [
     ("large-room", "fanout --rooms 1 --members 1000 --rate 20 --goal-us 10.7"),
     ("small-rooms", "fanout --rooms 100 --members 20 --rate 200 --publishers 10 --goal-us 19.3"),
-    ("saturation", "fanout --rooms 1 --members 1000 --rate 400 --seconds 10"),
+    ("busy-room", "fanout --rooms 1 --members 1000 --rate 150 --seconds 10"),
     ("idle", "idle --goal-kib 14"),
     ("storm", "storm --goal-per-cpu-s 7900"),
     ("ack", "ack --goal-p50-us 5000 --goal-per-s 20000"),
