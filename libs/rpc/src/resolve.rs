@@ -60,7 +60,7 @@ impl Directory {
                 kept.or_else(|| Replica::new(*address, host, &self.config).map(Arc::new))
             };
             let now: Vec<_> = wanted.iter().take(REPLICAS_MAX).filter_map(kept_or_new).collect();
-            tracing::info!(service = self.service, replicas = now.len(), "the addresses changed");
+            tracing::info!(peer = self.service, replicas = now.len(), "the addresses changed");
             metrics::gauge!("roomcast_rpc_replicas", "service" => self.service)
                 .set(now.len() as f64);
             *replicas = Some(now.into());
@@ -82,7 +82,7 @@ pub(crate) async fn follow(directory: Arc<Directory>, number: usize, host: Host)
                 .increment(1);
             if !failing {
                 tracing::warn!(
-                    service = directory.service,
+                    peer = directory.service,
                     host = host.authority,
                     "the look-up fails"
                 );

@@ -43,6 +43,7 @@ pub struct Service {
 /// The services of one port.
 pub struct Routes {
     routes: service::Routes,
+    names: Vec<&'static str>,
     health: Health,
     guard: Option<Guard>,
 }
@@ -75,13 +76,15 @@ impl Routes {
     /// A port with nothing but `grpc.health.v1`, which says `NOT_SERVING` until told otherwise.
     pub fn new() -> Self {
         let (health, server) = Health::new();
-        Self { routes: service::Routes::default().add_service(server), health, guard: None }
+        let routes = service::Routes::default().add_service(server);
+        Self { routes, names: Vec::new(), health, guard: None }
     }
 
     /// Adds a service.
     #[must_use]
     pub fn with(mut self, service: Service) -> Self {
         self.health.add(service.name);
+        self.names.push(service.name);
         self.routes = (service.add)(self.routes);
         self
     }
@@ -90,6 +93,14 @@ impl Routes {
     pub fn guarded(mut self, guard: Guard) -> Result<Self> {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        // The descriptors are those of all services; told is what this port serves.
+        let reflection = self
+            .names
+            .iter()
+            .fold(reflection, |told, name| told.with_service_name(*name))
+            .with_service_name("grpc.health.v1.Health")
+            .with_service_name("grpc.reflection.v1.ServerReflection")
             .build_v1()
             .map_err(|error| Error::new(ErrorReason::Internal, format!("reflection: {error}")))?;
         self.routes = self.routes.add_service(reflection);

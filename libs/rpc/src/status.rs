@@ -23,10 +23,15 @@ pub(crate) fn to_status(error: &Error) -> Status {
     Status::with_error_details(code(error.reason), message, details)
 }
 
-/// The error of a status.
+/// The error of a status. What something in between said is for the log: it may name hosts, and
+/// the message may go out to clients.
 pub(crate) fn from_status(status: &Status) -> Error {
-    let reason = coded(status).unwrap_or_else(|| foreign(status));
-    Error::new(reason, status.message())
+    if let Some(reason) = coded(status) {
+        return Error::new(reason, status.message());
+    }
+    let reason = foreign(status);
+    tracing::debug!(%status, "a call was answered by something in between");
+    Error::new(reason, plain(reason))
 }
 
 /// The reason that a service of ours gave; `None` if the status is not one of ours.
@@ -49,6 +54,17 @@ fn code(reason: ErrorReason) -> Code {
         ErrorReason::MessageIdConflict | ErrorReason::NotOffered => Code::FailedPrecondition,
         ErrorReason::PositionUnrecoverable => Code::OutOfRange,
         ErrorReason::AlreadyExists => Code::AlreadyExists,
+    }
+}
+
+/// What is said for a status that no service of ours made.
+fn plain(reason: ErrorReason) -> &'static str {
+    match reason {
+        ErrorReason::DeadlineExceeded => "a service did not answer in time",
+        ErrorReason::Unavailable => "a service cannot be reached",
+        ErrorReason::RateLimited => "a service has too much to do",
+        ErrorReason::LimitExceeded => "larger than services take from each other",
+        _ => "a service could not be asked",
     }
 }
 
@@ -98,6 +114,12 @@ mod tests {
         for code in [Code::Unauthenticated, Code::PermissionDenied, Code::Unimplemented] {
             assert!(from_status(&Status::new(code, "a proxy says no")).transient(), "{code:?}");
         }
+    }
+
+    #[test]
+    fn what_something_in_between_says_is_not_passed_on() {
+        let error = from_status(&Status::unavailable("dns error: rooms.internal:50051"));
+        assert_eq!(error, Error::unavailable("a service cannot be reached"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Default for TelemetryConfig {
     fn default() -> Self {
         Self {
             log_format: LogFormat::Auto,
-            log_filter: "info,actix_server=warn".to_owned(),
+            log_filter: "info,actix_server=warn,sqlx=warn".to_owned(),
             otlp_endpoint: None,
             sample_ratio: 1.0,
             instance: None,

@@ -27,7 +27,9 @@ pub mod redis;
 /// principal on all gateways together; with `JoinLeave::Off` nothing is ever told.
 ///
 /// A store that outlives its gateways may refuse reads with `Unavailable` while no lease was ever
-/// opened: it cannot tell "nobody is here" from "everything was lost just now".
+/// opened: it cannot tell "nobody is here" from "everything was lost just now". It may also refuse
+/// them after nobody swept for half a TTL, until each gateway whose lease lapsed meanwhile has
+/// opened another or was swept: renewals were as impossible as sweeps.
 ///
 /// Every call fails with `Unavailable` if the store cannot be asked in time, and has then perhaps
 /// taken effect; all of them may be repeated.

@@ -49,9 +49,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
-        Command::Serve(args) => {
-            runtime::run_with("standalone", &args, config::load, compose::serve)
-        }
+        Command::Serve(args) => runtime::run_with("roomcast", &args, config::load, compose::serve),
         Command::Admin(args) => admin::run(*args),
         Command::Config(command) => config::command::run(command),
         Command::Doctor(args) => doctor::run(args),

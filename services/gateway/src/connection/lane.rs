@@ -3,6 +3,8 @@
 //! A client's publishes to a room reach the log in the order in which it sent them. When one
 //! fails without a clear outcome, those queued behind it fail too, so that the client's outbox
 //! sends all of them again in order. All lanes together are bounded; beyond it nothing is read.
+//! A question for presence waits for those before it and holds up nobody: messages must not wait
+//! for a store that they do not need.
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -64,6 +66,14 @@ async fn drain(connection: Rc<Connection>, name: String) {
             connection.lanes.queues.borrow_mut().remove(&name);
             return;
         };
+        if is_aside(&command) {
+            let connection = connection.clone();
+            actix_web::rt::spawn(async move {
+                command::run(&connection, command).await;
+                drop(permit);
+            });
+            continue;
+        }
         if let Flow::Broken(error) = command::run(&connection, command).await {
             for (behind, _permit) in take_publishes(&connection, &name) {
                 connection.refuse(behind.id, error.clone());
@@ -71,6 +81,11 @@ async fn drain(connection: Rc<Connection>, name: String) {
         }
         drop(permit);
     }
+}
+
+/// Whether those behind a command need not wait for it.
+fn is_aside(command: &Command) -> bool {
+    matches!(command.request, Some(Request::Presence(_) | Request::PresenceStats(_)))
 }
 
 fn take_publishes(connection: &Connection, name: &str) -> Queue {

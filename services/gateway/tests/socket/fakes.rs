@@ -293,6 +293,8 @@ impl Rooms for FakeRooms {
 #[derive(Default)]
 pub struct FakePresence {
     state: Mutex<Told>,
+    /// While it is held, counts are not answered.
+    pub frozen: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -384,6 +386,7 @@ impl Presence for FakePresence {
     }
 
     async fn room_counts(&self, _: Call, room: RoomName) -> Result<PresenceCounts> {
+        let _thawed = self.frozen.lock().await;
         let connections = self.entries(&room).len() as u64;
         Ok(PresenceCounts { connections, principals: connections })
     }

@@ -308,3 +308,29 @@ async fn what_may_not_be_is_refused_with_the_protocols_codes() {
     assert_eq!(code(ann.client.command("subscribe", map).await), 108);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_does_not_wait_for_a_count_that_is_not_answered() {
+    let running = start(|_| {}).await;
+    let mut member = running.client("ann").await;
+    member.client.subscribe("general", None).await.unwrap();
+    let room = json!({"channel": "general"});
+    let frozen = running.presence.frozen.lock().await;
+    let asked = member.client.begin_in_band("presence_stats", room).await.unwrap();
+    let data = json!({"channel": "general", "data": {"text": "hi"}});
+    let sent = member.client.begin_in_band("publish", data).await.unwrap();
+    loop {
+        if let Incoming::Reply(id, result) = member.next().await {
+            assert_eq!(id, sent, "the count was answered: {result:?}");
+            break;
+        }
+    }
+    drop(frozen);
+    loop {
+        if let Incoming::Reply(id, result) = member.next().await {
+            assert_eq!((id, &result.unwrap()["num_clients"]), (asked, &json!(1)));
+            break;
+        }
+    }
+    running.stop().await;
+}

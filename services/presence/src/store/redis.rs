@@ -4,6 +4,7 @@
 //! name may move it. All keys share one hash slot, and Redis Cluster is not supported. Liveness is
 //! the TTL of a lease's key, judged by Redis. A pooled connection that broke is replaced at the
 //! next use; a frozen or absent Redis is `Unavailable` within a few time-outs.
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,6 +30,9 @@ use scripts::Scripts;
 /// Redis' only thread.
 const PART_CHANGES: usize = 200;
 
+/// What scripts say instead of an answer that could be wrong.
+const REFUSALS: [&str; 2] = ["EMPTY", "UNSETTLED"];
+
 /// The store of many pods.
 pub struct RedisStore {
     pool: Pool,
@@ -38,6 +42,8 @@ pub struct RedisStore {
     /// One call of the store ends within this, whatever Redis does.
     call_limit: Duration,
     scripts: Scripts,
+    /// Whether the last call was answered: a store that is away is told once, not with every call.
+    answers: AtomicBool,
 }
 
 impl RedisStore {
@@ -65,7 +71,21 @@ impl RedisStore {
             terms: config.terms(),
             call_limit: timeout * 3,
             scripts: Scripts::new(),
+            answers: AtomicBool::new(true),
         })
+    }
+
+    /// Tells the log when the store goes away and when it is back. What is wrong stays in the log:
+    /// it may name hosts, and errors may go out to clients.
+    fn note_health(&self, call: &'static str, failure: Option<&str>) {
+        let answered = self.answers.swap(failure.is_none(), Ordering::Relaxed);
+        match failure {
+            Some(error) if answered => {
+                tracing::warn!(call, error, "the presence store cannot be asked");
+            }
+            None if !answered => tracing::info!("the presence store answers again"),
+            _ => {}
+        }
     }
 
     /// Runs one script.
@@ -80,24 +100,25 @@ impl RedisStore {
     ) -> Result<T> {
         let began = std::time::Instant::now();
         let call = async {
-            let mut connection = self.pool.get().await.map_err(unavailable)?;
-            script
-                .key(&self.root)
-                .arg(args)
-                .invoke_async(&mut connection)
-                .await
-                .map_err(unavailable)
+            let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
+            let answer = script.key(&self.root).arg(args).invoke_async(&mut connection).await;
+            match answer {
+                Ok(value) => Ok(Ok(value)),
+                // Redis is well, and a script says why it cannot tell.
+                Err(error) if error.code().is_some_and(|code| REFUSALS.contains(&code)) => {
+                    Ok(Err(Error::unavailable("it is not known yet who is here")))
+                }
+                Err(error) => Err(error.to_string()),
+            }
         };
-        let outcome = tokio::time::timeout(self.call_limit, call)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("the presence store does not answer")));
+        let late = || Err("no answer in time".to_owned());
+        let answer = tokio::time::timeout(self.call_limit, call).await.unwrap_or_else(|_| late());
+        self.note_health(name, answer.as_ref().err().map(String::as_str));
+        let away = |_| Err(Error::unavailable("the presence store cannot be asked"));
+        let outcome = answer.unwrap_or_else(away);
         metrics::store_call(name, began, &outcome);
         outcome
     }
-}
-
-fn unavailable(error: impl std::fmt::Display) -> Error {
-    Error::unavailable(format!("the presence store cannot be asked: {error}"))
 }
 
 fn ms(duration: Duration) -> String {

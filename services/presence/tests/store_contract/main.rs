@@ -22,6 +22,7 @@ mod gateway;
 mod leases;
 mod reads;
 mod signals;
+mod silence;
 mod sweeping;
 
 /// Longer than anything here takes on a busy machine.

@@ -128,7 +128,7 @@ async fn the_last_spans_reach_the_collector_before_the_process_ends() {
     assert!(spans.iter().all(|span| span.service == "roomcast-standalone"), "{spans:?}");
     for line in one.program.log().lines().filter(|line| line.starts_with('{')) {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(line["service"], "standalone", "{line}");
+        assert_eq!(line["service"], "roomcast", "{line}");
     }
 }
 

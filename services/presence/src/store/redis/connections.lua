@@ -1,6 +1,7 @@
 -- Connections of a principal under live leases. ARGV: principal, most connections.
 -- Flat: gateway, connection, value.
 if is_empty() then return EMPTY end
+if is_unsettled() then return UNSETTLED end
 local principal, left = ARGV[1], tonumber(ARGV[2])
 local out = {}
 for _, row in ipairs(all_leases()) do

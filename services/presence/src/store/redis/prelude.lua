@@ -64,6 +64,26 @@ local function all_leases()
   return rows
 end
 
+-- Nobody swept for a while, so gateways could not renew their leases either, and one that had a
+-- lease has none: it may be about to register again, and until then a count would be too low.
+-- Ends when all have come back, or when the sweeper takes those that did not.
+local function is_unsettled()
+  if call('EXISTS', key('awake')) == 1 and call('EXISTS', key('calm')) == 0 then return false end
+  local here, away = {}, {}
+  for _, row in ipairs(all_leases()) do
+    if row.live then
+      here[row.gateway] = true
+    elseif not row.closed then
+      away[#away + 1] = row.gateway
+    end
+  end
+  for _, gateway in ipairs(away) do
+    if not here[gateway] then return true end
+  end
+  return false
+end
+local UNSETTLED = redis.error_reply('UNSETTLED gateways have not registered again')
+
 local function decrease(name, field)
   local left = call('HINCRBY', name, field, -1)
   if left <= 0 then call('HDEL', name, field) end

@@ -1,6 +1,7 @@
 -- Entries of a room under live leases. ARGV: room, most entries.
 -- Flat: gateway, connection, value.
 if is_empty() then return EMPTY end
+if is_unsettled() then return UNSETTLED end
 local room, left = ARGV[1], tonumber(ARGV[2])
 local out = {}
 for _, row in ipairs(all_leases()) do

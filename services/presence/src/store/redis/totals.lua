@@ -1,5 +1,6 @@
 -- Connections, distinct principals and gateways of live leases. Costs as room_counts.lua does.
 if is_empty() then return EMPTY end
+if is_unsettled() then return UNSETTLED end
 local connections, gateways, dead = 0, 0, {}
 for _, row in ipairs(all_leases()) do
   if row.live then
