@@ -24,7 +24,7 @@ struct CommandLine {
 /// Reads the command line of the service `name`. A wrong one, `--help` and `--version` end the
 /// process here, as users of command lines expect (code 2 for a wrong one).
 pub fn parse(name: &'static str) -> ServiceArgs {
-    let command = CommandLine::command().name(name).bin_name(format!("roomcast-{name}"));
+    let command = CommandLine::command().name(name).bin_name(crate::process::program(name));
     let matches = command.get_matches();
     match CommandLine::from_arg_matches(&matches) {
         Ok(line) => line.service,

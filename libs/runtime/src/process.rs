@@ -66,14 +66,14 @@ where
     let (config, own) = match configure(args, load) {
         Ok(both) => both,
         Err(problems) => {
-            eprintln!("roomcast-{name}: {problems}");
+            eprintln!("{}: {problems}", program(name));
             return ExitCode::from(ConfigProblems::EXIT_CODE);
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("roomcast-{name}: no threads to run on: {error}");
+            eprintln!("{}: no threads to run on: {error}", program(name));
             return ExitCode::FAILURE;
         }
     };
@@ -82,7 +82,7 @@ where
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("roomcast-{name}: {error:#}");
+            eprintln!("{}: {error:#}", program(name));
             ExitCode::FAILURE
         }
     }
@@ -152,6 +152,11 @@ async fn bounded(
         ended = service => ended,
         () = overdue => anyhow::bail!("not stopped within {} ms", limit.as_millis()),
     }
+}
+
+/// What the program of a service is called; the one that is all of them has no word behind it.
+pub(crate) fn program(name: &str) -> String {
+    if name == "roomcast" { name.to_owned() } else { format!("roomcast-{name}") }
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Traces {
             .context("telemetry.otlp_endpoint")?;
         let instance = config.instance.clone().unwrap_or_else(host_name);
         let resource = Resource::builder()
-            .with_service_name(format!("roomcast-{name}"))
+            .with_service_name(crate::process::program(name))
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .with_attribute(KeyValue::new("service.instance.id", instance))
             .build();

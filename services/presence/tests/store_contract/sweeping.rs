@@ -1,7 +1,7 @@
 //! What is left of gateways that are gone, and of those that only seemed to be.
 use domain::{Departure, Incarnation, JoinLeave, PresenceCounts};
 use rpc::presence::LeaseState;
-use testkit::poll::until;
+use testkit::poll::{found, until};
 
 use crate::gateway::Gateway;
 use crate::people::{connected, entered, join, leave, left, room, someone};
@@ -22,7 +22,8 @@ pub async fn a_dead_gateway_is_ignored_at_once_and_its_leaves_are_told_once(benc
         assert_eq!(alive.renew().await, LeaseState::Held);
         // The sweeper is awake, and has no time for anybody yet.
         bench.store.sweep(None, 0).await.unwrap();
-        let totals = bench.store.totals().await.unwrap();
+        // On a busy machine even that may come too late, and counts are refused for a while.
+        let Ok(totals) = bench.store.totals().await else { return false };
         // All three figures change at the same moment, before anything is swept.
         assert!([(2, 3, 2), (1, 1, 1)].contains(&(
             totals.gateways,
@@ -33,8 +34,16 @@ pub async fn a_dead_gateway_is_ignored_at_once_and_its_leaves_are_told_once(benc
     };
     until(PATIENCE, "the lease lapses", one_less).await.unwrap();
     let rest = PresenceCounts { connections: 1, principals: 1 };
-    assert_eq!(bench.store.room_counts(&room("u")).await, Ok(rest));
-    assert_eq!(bench.store.room_counts(&room("c")).await, Ok(PresenceCounts::default()));
+    let counts = async |name: &str| {
+        let counted = || async {
+            assert_eq!(alive.renew().await, LeaseState::Held);
+            bench.store.sweep(None, 0).await.unwrap();
+            bench.store.room_counts(&room(name)).await.ok()
+        };
+        found(PATIENCE, "counts", counted).await.unwrap()
+    };
+    assert_eq!(counts("u").await, rest);
+    assert_eq!(counts("c").await, PresenceCounts::default());
     let mut told = Vec::new();
     while told.len() < 3 {
         alive.renew().await;

@@ -125,7 +125,7 @@ async fn the_last_spans_reach_the_collector_before_the_process_ends() {
     assert_eq!(one.stop().await, Some(0), "{}", one.program.log());
     let spans = collector.spans();
     assert!(!spans.is_empty(), "no span came");
-    assert!(spans.iter().all(|span| span.service == "roomcast-standalone"), "{spans:?}");
+    assert!(spans.iter().all(|span| span.service == "roomcast"), "{spans:?}");
     for line in one.program.log().lines().filter(|line| line.starts_with('{')) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["service"], "roomcast", "{line}");
