@@ -5,16 +5,21 @@
 //! is the one in `docs/GLOSSARY.md`.
 mod control;
 mod error;
+mod face;
+mod grant;
 mod id;
 mod item;
 mod position;
 mod presence;
 mod principal;
 mod room;
+mod session;
 mod settings;
 
 pub use control::{Notice, NoticeLevel, Order, OrderAct, SystemEvent};
 pub use error::{Error, ErrorReason, Result};
+pub use face::Face;
+pub use grant::{Grant, Overrides};
 pub use id::{ConnectionId, GatewayId, Incarnation, InvalidId, LeaseId, MessageId};
 pub use item::{Body, Event, Item, RoomBatch, RoomEvent, RoomTraffic, Sender, Signal, TraceParent};
 pub use position::{Epoch, Position};
@@ -22,8 +27,11 @@ pub use presence::{
     Departure, GatewayInfo, PresenceBatch, PresenceChange, PresenceCounts, PresenceEntry,
     PresenceTotals, Who,
 };
-pub use principal::{ADMIN_ROLE, Credential, Principal, PrincipalId, Verified};
+pub use principal::{
+    ADMIN_ROLE, ANONYMOUS_ISSUER, API_KEY_ISSUER, Credential, Principal, PrincipalId, Verified,
+};
 pub use room::{InvalidRoomName, RoomName, Shard};
+pub use session::Session;
 pub use settings::{Envelope, JoinLeave, Rights, RoomSettings};
 
 /// Largest message body in bytes that any part accepts, on any way in.

@@ -5,8 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::{Grant, RoomName};
+
 /// The role that may use the admin API and moderate every room.
 pub const ADMIN_ROLE: &str = "admin";
+
+/// The issuer of those who did not sign in. No token may name it.
+pub const ANONYMOUS_ISSUER: &str = "anonymous";
+/// The issuer of API keys. No token may name it.
+pub const API_KEY_ISSUER: &str = "api-key";
 
 /// (issuer, subject): what makes a principal one and the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,19 +29,24 @@ pub struct PrincipalId {
 pub struct Principal {
     /// Who it is.
     pub id: PrincipalId,
-    /// The name shown to others.
+    /// The name shown to others; a [`crate::Face`] as text if the token says more.
     pub name: String,
     /// Realm roles of a token, or the roles of a key.
     pub roles: Vec<String>,
+    /// Rooms that a token of the operator's own keys opened for it. In a call about one room that
+    /// room alone stands here, or nothing.
+    pub grants: Vec<RoomName>,
 }
 
 /// What a caller shows to prove who it is.
 #[derive(Clone)]
 pub enum Credential {
-    /// An OIDC access token.
+    /// An access token, of an OIDC issuer or made with the operator's own keys.
     Bearer(String),
     /// An API key as it was shown once.
     ApiKey(String),
+    /// Nothing: whoever it is wants in without signing in.
+    Anonymous,
 }
 
 /// A principal and how long its credential holds.
@@ -44,12 +56,36 @@ pub struct Verified {
     pub principal: Principal,
     /// When the credential ends, in Unix milliseconds; `None` for keys without an end.
     pub expires_at_ms: Option<i64>,
+    /// Rooms that its connection is to be subscribed to by the server.
+    pub rooms: Vec<Grant>,
 }
 
 impl PrincipalId {
     /// Makes an id of its two parts.
     pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<Arc<str>>) -> Self {
         Self { issuer: issuer.into(), subject: subject.into() }
+    }
+
+    /// Somebody who did not sign in. `scope` tells apart connections, so that no one's message
+    /// ids, limits and rates are another's.
+    pub fn anonymous(scope: impl Into<Arc<str>>) -> Self {
+        Self::new(ANONYMOUS_ISSUER, scope)
+    }
+
+    /// Whether it is somebody who did not sign in.
+    pub fn is_anonymous(&self) -> bool {
+        &*self.issuer == ANONYMOUS_ISSUER
+    }
+
+    /// The user as clients see it: the subject; empty for those who did not sign in.
+    pub fn user(&self) -> &str {
+        if self.is_anonymous() { "" } else { &self.subject }
+    }
+
+    /// Under which id it is counted and ordered about: its own; all who did not sign in share one.
+    #[must_use]
+    pub fn seen(&self) -> Self {
+        if self.is_anonymous() { Self::anonymous(ANONYMOUS_ISSUER) } else { self.clone() }
     }
 
     /// 32 hexadecimal digits that stand for the id where neither part may be shown: half of
@@ -82,6 +118,23 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::Bearer(_) => "Bearer(***)",
             Self::ApiKey(_) => "ApiKey(***)",
+            Self::Anonymous => "Anonymous",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anonymous_are_many_and_look_like_one() {
+        let (one, other) = (PrincipalId::anonymous("c1"), PrincipalId::anonymous("c2"));
+        assert_ne!(one, other);
+        assert_eq!(one.seen(), other.seen());
+        assert_eq!(one.user(), "");
+        let ann = PrincipalId::new("i", "ann");
+        assert!(one.is_anonymous() && one.seen().is_anonymous() && !ann.is_anonymous());
+        assert_eq!((ann.seen(), ann.user()), (ann.clone(), "ann"));
     }
 }

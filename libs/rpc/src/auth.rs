@@ -4,7 +4,9 @@ mod remote;
 mod server;
 
 use async_trait::async_trait;
-use domain::{Credential, Principal, Result, Verified};
+use domain::{
+    Credential, Error, ErrorReason, Grant, Principal, PrincipalId, Result, RoomName, Verified,
+};
 
 use crate::Call;
 
@@ -19,6 +21,21 @@ pub trait Auth: Send + Sync + 'static {
     /// Fails with `InvalidCredential` or `CredentialExpired` only when the credential is *proved*
     /// bad or ended; whatever keeps auth from deciding is `Unavailable`.
     async fn verify(&self, call: Call, credential: Credential) -> Result<Verified>;
+
+    /// Proves a token for one room, made with the operator's own keys for that principal. Idempotent.
+    ///
+    /// Fails with `InvalidCredential` or `CredentialExpired` as [`Self::verify`] does, and with
+    /// `PermissionDenied` if the token is good, but for another room or another user. Who has no
+    /// keys of that sort can prove none, which is what the default says.
+    async fn verify_subscription(
+        &self,
+        _: Call,
+        _: PrincipalId,
+        _: RoomName,
+        _: String,
+    ) -> Result<Grant> {
+        Err(Error::new(ErrorReason::InvalidCredential, "tokens for rooms are not accepted here"))
+    }
 
     /// Makes an API key. `by` must be an admin. The secret is in this answer and nowhere else.
     async fn create_key(&self, call: Call, by: Principal, new: NewKey) -> Result<CreatedKey>;

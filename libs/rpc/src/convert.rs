@@ -114,14 +114,18 @@ impl IntoDomain for v1::PrincipalId {
 impl IntoProto for Principal {
     type Proto = v1::Principal;
     fn into_proto(self) -> v1::Principal {
-        v1::Principal { id: Some(self.id.into_proto()), name: self.name, roles: self.roles }
+        let Self { id, name, roles, grants } = self;
+        let grants = grants.iter().map(ToString::to_string).collect();
+        v1::Principal { id: Some(id.into_proto()), name, roles, grants }
     }
 }
 
 impl IntoDomain for v1::Principal {
     type Domain = Principal;
     fn into_domain(self) -> Result<Principal> {
-        Ok(Principal { id: required(self.id, "principal.id")?, name: self.name, roles: self.roles })
+        let id = required(self.id, "principal.id")?;
+        let grants = self.grants.iter().map(|name| room(name)).collect::<Result<_>>()?;
+        Ok(Principal { id, name: self.name, roles: self.roles, grants })
     }
 }
 

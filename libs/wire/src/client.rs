@@ -4,7 +4,7 @@
 //! going on with less. The server uses none of it.
 use bytes::Bytes;
 
-use crate::{Command, DecodeError, Format, Push, Reply};
+use crate::{Command, DecodeError, Format, Push, Reply, Uncarried, json, protobuf};
 
 /// One message from the server.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,11 +17,12 @@ pub enum ServerMessage {
     Push(Push),
 }
 
-/// Writes one command, without a separator. A command without a request is the pong. Zero fields
-/// are left out, as the SDKs do. Several are joined into a frame by [`Format::join`].
-pub fn encode_command(format: Format, command: &Command) -> Bytes {
+/// Writes one command as a message. A command without a request is the pong. Zero fields are left
+/// out, as the SDKs do. Several are joined into a frame by [`Format::join`].
+pub fn encode_command(format: Format, command: &Command) -> Result<Bytes, Uncarried> {
     match format {
-        Format::Json => crate::json::encode_command(command),
+        Format::Json => json::encode_command(command),
+        Format::Protobuf => Ok(protobuf::encode_command(command)),
     }
 }
 
@@ -34,6 +35,7 @@ pub fn decode_server_frame(
     frame: &[u8],
 ) -> Result<Vec<ServerMessage>, DecodeError> {
     match format {
-        Format::Json => crate::json::decode_server(frame),
+        Format::Json => json::decode_server(frame),
+        Format::Protobuf => protobuf::decode_server(frame),
     }
 }

@@ -88,6 +88,8 @@ codes! {
     Internal = 3004 "internal server error",
     /// The token ended and was not refreshed.
     Expired = 3005 "connection expired",
+    /// A subscription that the server made has ended and was not refreshed.
+    SubscriptionExpired = 3006 "subscription expired",
     /// It does not read what is sent.
     Slow = 3008 "slow",
     /// The room's state is lost.

@@ -11,7 +11,9 @@ mod value;
 
 use bytes::Bytes;
 
-use crate::{Command, DecodeError, Push, Reply, client};
+use crate::envelope::{RawCommand, RawReply};
+use crate::{Command, DecodeError, Push, Reply, Uncarried, client};
+use value::Draft;
 
 pub(crate) use payload::embed;
 
@@ -24,8 +26,8 @@ pub(crate) fn decode(frame: &[u8], commands_max: usize) -> Result<Vec<Command>, 
         if commands.len() >= commands_max {
             return Err(DecodeError::TooMany);
         }
-        let (command, rest) = envelope::command(text)?;
-        commands.push(command);
+        let (command, rest) = envelope::object::<RawCommand>(text)?;
+        commands.push(command.judge()?);
         Ok(rest)
     })?;
     Ok(commands)
@@ -34,27 +36,27 @@ pub(crate) fn decode(frame: &[u8], commands_max: usize) -> Result<Vec<Command>, 
 pub(crate) fn decode_server(frame: &[u8]) -> Result<Vec<client::ServerMessage>, DecodeError> {
     let mut messages = Vec::with_capacity(1);
     envelope::each(frame, |text| {
-        let (message, rest) = envelope::server_message(text)?;
-        messages.push(message);
+        let (message, rest) = envelope::object::<RawReply>(text)?;
+        messages.push(message.judge()?);
         Ok(rest)
     })?;
     Ok(messages)
 }
 
-pub(crate) fn encode_command(command: &Command) -> Bytes {
-    let mut out = Vec::with_capacity(MESSAGE_BYTES);
+pub(crate) fn encode_command(command: &Command) -> Result<Bytes, Uncarried> {
+    let mut out = Draft::with_capacity(MESSAGE_BYTES);
     envelope::write_command(command, &mut out);
-    out.into()
+    out.finish()
 }
 
-pub(crate) fn encode_reply(reply: &Reply) -> Bytes {
-    let mut out = Vec::with_capacity(MESSAGE_BYTES);
+pub(crate) fn encode_reply(reply: &Reply) -> Result<Bytes, Uncarried> {
+    let mut out = Draft::with_capacity(MESSAGE_BYTES);
     envelope::write_reply(reply, &mut out);
-    out.into()
+    out.finish()
 }
 
-pub(crate) fn encode_push(push: &Push) -> Bytes {
-    let mut out = Vec::with_capacity(MESSAGE_BYTES + push.payload_bytes());
+pub(crate) fn encode_push(push: &Push) -> Result<Bytes, Uncarried> {
+    let mut out = Draft::with_capacity(MESSAGE_BYTES + push.payload_bytes());
     envelope::write_push(push, &mut out);
-    out.into()
+    out.finish()
 }

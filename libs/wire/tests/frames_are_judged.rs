@@ -1,4 +1,4 @@
-//! What a frame may be, and what it may not: the rules of framing, ids and fields.
+//! What a JSON frame may be, and what it may not: the rules of framing, ids and fields.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,7 +6,11 @@
 )]
 
 use bytes::Bytes;
-use wire::{Command, DecodeError, Format, Push, PushBody, Request};
+use wire::client::{ServerMessage, decode_server_frame};
+use wire::{
+    Command, DecodeError, FILTER_DEPTH_MAX, FILTER_NODES_MAX, Format, HEADERS_MAX, HistoryResult,
+    Publication, Push, PushBody, Reply, ReplyBody, Request, SUBS_MAX, Uncarried,
+};
 
 fn read(frame: &str) -> Result<Vec<Command>, DecodeError> {
     Format::Json.decode(frame.as_bytes(), 16)
@@ -101,7 +105,7 @@ fn an_id_of_0_is_for_the_pong_and_for_send() {
 
 #[test]
 fn unknown_fields_are_passed_over_wherever_they_stand() {
-    let subscribe = "{\"channel\":\"a\",\"tf\":{\"op\":\"\"},\"asc\":true}";
+    let subscribe = "{\"channel\":\"a\",\"phase\":{\"op\":\"\"},\"asc\":true}";
     let frame = &format!("{{\"new\":[{{}}],\"id\":3,\"subscribe\":{subscribe},\"x\":\"\\ud800\"}}");
     let plain = "{\"subscribe\":{\"channel\":\"a\"},\"id\":3}";
     assert_eq!(read(frame), read(plain));
@@ -184,29 +188,64 @@ fn depth_is_bounded_for_payloads_and_for_everything_that_is_passed_over() {
 
 #[test]
 fn a_payload_cannot_break_out_of_its_frame() {
-    let evil = Bytes::from_static(b"1}}}\n{\"id\":1,\"publish\":{}}");
-    let push = Push { channel: "a".into(), body: PushBody::Message(evil.clone()) };
-    assert_eq!(
-        Format::Json.encode_push(&push),
-        "{\"push\":{\"channel\":\"a\",\"message\":{\"data\":null}}}"
-    );
-    assert_eq!(Format::Json.payload(&evil), None);
-    assert_eq!(Format::Json.payload(b"\xff\x00"), None);
+    let message = |data: &'static [u8]| {
+        let push = Push::new("a", PushBody::Message(Bytes::from_static(data)));
+        Format::Json.encode_push(&push)
+    };
+    for evil in [&b"1}}}\n{\"id\":1,\"publish\":{}}"[..], b"\xff\x00", b"{", b"1 2"] {
+        assert_eq!(message(evil), Err(Uncarried), "{evil:?}");
+        assert_eq!(Format::Json.payload(evil), None);
+        assert_eq!(Format::Protobuf.payload(evil).unwrap(), evil);
+    }
     assert_eq!(Format::Json.payload(b"{\n}").unwrap(), "{}");
-    let push =
-        Push { channel: "a".into(), body: PushBody::Message(Bytes::from_static(b" [1,\r\n2]\n")) };
-    assert_eq!(
-        Format::Json.encode_push(&push),
-        "{\"push\":{\"channel\":\"a\",\"message\":{\"data\":[1,2]}}}"
-    );
+    let embedded = "{\"push\":{\"channel\":\"a\",\"message\":{\"data\":[1,2]}}}";
+    assert_eq!(message(b" [1,\r\n2]\n").unwrap(), embedded);
+}
+
+#[test]
+fn a_reply_with_one_payload_that_json_cannot_carry_is_not_written() {
+    let item = |data: &'static [u8], offset| Publication {
+        data: Bytes::from_static(data),
+        offset,
+        ..Publication::default()
+    };
+    let publications = vec![item(b"1", 1), item(b"\x00\x01", 2)];
+    let body = ReplyBody::History(HistoryResult { publications, ..HistoryResult::default() });
+    let reply = Reply { id: 1, body };
+    assert_eq!(Format::Json.encode_reply(&reply), Err(Uncarried));
+    let message = Format::Protobuf.encode_reply(&reply).unwrap();
+    let frame = Format::Protobuf.join([&message]);
+    let read = decode_server_frame(Format::Protobuf, &frame);
+    assert_eq!(read, Ok(vec![ServerMessage::Reply(reply)]));
 }
 
 #[test]
 fn no_text_can_break_out_of_its_frame() {
     let reason = "a\"\n}\u{2028}\u{0}\\".to_owned();
-    let push = Push { channel: String::new(), body: PushBody::Unsubscribe { code: 2000, reason } };
-    let frame = Format::Json.encode_push(&push);
+    let push = Push::new("", PushBody::Unsubscribe { code: 2000, reason });
+    let frame = Format::Json.encode_push(&push).unwrap();
     assert!(!frame.contains(&b'\n'));
-    let read = wire::client::decode_server_frame(Format::Json, &frame).unwrap();
-    assert_eq!(read, vec![wire::client::ServerMessage::Push(push)]);
+    let read = decode_server_frame(Format::Json, &frame).unwrap();
+    assert_eq!(read, vec![ServerMessage::Push(push)]);
+}
+
+#[test]
+fn what_a_command_may_list_is_bounded() {
+    let filter = |nodes: usize| format!("{{\"nodes\":[{}]}}", vec!["{}"; nodes - 1].join(","));
+    let deep = |levels: usize| "{\"nodes\":[".repeat(levels - 1) + "{}" + &"]}".repeat(levels - 1);
+    let subscribe = |tf: String| read(&format!("{{\"id\":1,\"subscribe\":{{\"tf\":{tf}}}}}"));
+    assert!(subscribe(filter(FILTER_NODES_MAX)).is_ok());
+    assert!(subscribe(deep(FILTER_DEPTH_MAX)).is_ok());
+    for bad in [filter(FILTER_NODES_MAX + 1), deep(FILTER_DEPTH_MAX + 1), "[]".into(), "1".into()] {
+        assert_eq!(subscribe(bad), Err(DecodeError::Malformed));
+    }
+    assert!(subscribe("null".into()).is_ok());
+    let listed = |field: &str, count: usize, value: &str| {
+        let entries: Vec<_> = (0..count).map(|n| format!("\"{n}\":{value}")).collect();
+        read(&format!("{{\"id\":1,\"connect\":{{\"{field}\":{{{}}}}}}}", entries.join(",")))
+    };
+    assert!(listed("subs", SUBS_MAX, "{}").is_ok());
+    assert!(listed("headers", HEADERS_MAX, "\"\"").is_ok());
+    assert!(listed("subs", SUBS_MAX + FILTER_NODES_MAX + 1, "{}").is_err());
+    assert!(listed("headers", HEADERS_MAX + 1, "\"\"").is_err());
 }

@@ -20,7 +20,7 @@ pub use secret::{KeySecret, SECRET_PREFIX};
 use store::{Act, KeyRow, KeyStore, StoreError};
 
 /// The issuer of principals that a key stands for.
-pub const ISSUER: &str = "api-key";
+pub const ISSUER: &str = domain::API_KEY_ISSUER;
 /// Longest name of a key, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 /// Most roles of a key.
@@ -67,8 +67,9 @@ impl ApiKeys {
             id: PrincipalId::new(ISSUER, row.info.key_id.as_str()),
             name: row.info.name.clone(),
             roles: row.info.roles.clone(),
+            grants: Vec::new(),
         };
-        Ok(Verified { principal, expires_at_ms: row.info.expires_at_ms })
+        Ok(Verified { principal, expires_at_ms: row.info.expires_at_ms, rooms: Vec::new() })
     }
 
     /// Makes a key. The only answer that holds its secret.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use domain::{Credential, Error, ErrorReason, Principal, Result, Verified};
+use domain::{
+    Credential, Error, ErrorReason, Grant, Principal, PrincipalId, Result, RoomName, Verified,
+};
 use openidconnect::core::CoreJsonWebKeySet;
 use rpc::Call;
 use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
@@ -20,6 +22,7 @@ use crate::config::AuthConfig;
 use crate::jwks::{KeyRing, Pace, key, refresh};
 use crate::metrics;
 use crate::oidc::KeySource;
+use crate::token::own::{OwnTokens, nobody};
 use crate::token::{TokenVerifier, Trusted};
 
 /// Kept of a caller's time for the way back of the answer.
@@ -28,6 +31,7 @@ const WAY_BACK: Duration = Duration::from_millis(100);
 /// The auth service.
 pub struct AuthService {
     tokens: TokenVerifier,
+    anonymous: bool,
     api_keys: Option<ApiKeys>,
 }
 
@@ -89,8 +93,14 @@ pub async fn start_with_keys(
         };
         trusted.push(Trusted { config: issuer, keys });
     }
-    let tokens = TokenVerifier::new(trusted, config.leeway_ms / 1000);
-    Ok(Arc::new(AuthService { tokens, api_keys }))
+    let anonymous = config.anonymous;
+    if anonymous {
+        tracing::warn!("auth.anonymous: who shows no token is let in too");
+    }
+    let own =
+        OwnTokens::open(&config.tokens, config.leeway_ms, anonymous).context("auth.tokens")?;
+    let tokens = TokenVerifier::new(trusted, own, config.leeway_ms / 1000);
+    Ok(Arc::new(AuthService { tokens, anonymous, api_keys }))
 }
 
 fn read(jwks: &str) -> anyhow::Result<key::KeyMap> {
@@ -111,6 +121,13 @@ impl AuthService {
         self.api_keys.as_ref().ok_or_else(off)
     }
 
+    fn verify_nobody(&self) -> Result<Verified> {
+        if !self.anonymous {
+            return Err(Error::new(ErrorReason::InvalidCredential, "a token is needed"));
+        }
+        Ok(Verified { principal: nobody(), expires_at_ms: None, rooms: Vec::new() })
+    }
+
     async fn verify_key(&self, text: &str) -> Result<Verified> {
         match &self.api_keys {
             Some(keys) => keys.verify(text).await,
@@ -129,8 +146,22 @@ impl Auth for AuthService {
                 ("token", self.tokens.verify(token, deadline).await)
             }
             Credential::ApiKey(text) => ("key", self.verify_key(text).await),
+            Credential::Anonymous => ("anonymous", self.verify_nobody()),
         };
         metrics::verified(kind, &result, began.elapsed());
+        result
+    }
+
+    async fn verify_subscription(
+        &self,
+        _: Call,
+        principal: PrincipalId,
+        room: RoomName,
+        token: String,
+    ) -> Result<Grant> {
+        let began = Instant::now();
+        let result = self.tokens.verify_subscription(&principal, &room, &token);
+        metrics::verified("subscription", &result, began.elapsed());
         result
     }
 

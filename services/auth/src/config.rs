@@ -1,6 +1,8 @@
-//! The section `[auth]`: issuers that are trusted, and where API keys are kept.
+//! The section `[auth]`: who is believed, and where API keys are kept.
 //!
 //! An issuer is trusted only by standing here; no part of a token leads to a URL.
+mod tokens;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oidc::is_allowed;
 
+pub use tokens::TokensConfig;
+pub(crate) use tokens::is_reserved;
+
 /// Config of the auth service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +24,11 @@ pub struct AuthConfig {
     pub listen: String,
     /// Issuers whose access tokens are accepted.
     pub issuers: Vec<IssuerConfig>,
+    /// Tokens that the operator's own backend makes, beside those of the issuers.
+    pub tokens: TokensConfig,
+    /// Whether connections without a token, or with one that names no user, are let in as nobody in
+    /// particular. They get into rooms whose kind says `everyone`, and into those that a token opens.
+    pub anonymous: bool,
     /// Where API keys are kept: `postgres://…` or `sqlite://FILE`. Without it there are no API keys.
     pub database: Option<Secret>,
     /// File that holds `database`.
@@ -61,6 +71,8 @@ impl Default for AuthConfig {
         Self {
             listen: "0.0.0.0:50051".to_owned(),
             issuers: Vec::new(),
+            tokens: TokensConfig::default(),
+            anonymous: false,
             database: None,
             database_file: None,
             database_connections_max: 4,
@@ -114,6 +126,8 @@ impl AuthConfig {
             }
             Ok(_) => {}
         }
+        let urls: Vec<_> = self.issuers.iter().map(|issuer| issuer.url.as_str()).collect();
+        found.extend(self.tokens.problems(&urls).into_iter().map(|text| format!("tokens.{text}")));
         for (index, issuer) in self.issuers.iter().enumerate() {
             let texts = issuer.problems();
             found.extend(texts.into_iter().map(|text| format!("issuers.{index}.{text}")));

@@ -10,7 +10,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use crate::config::{AuthConfig, IssuerConfig};
+use crate::config::{AuthConfig, IssuerConfig, TokensConfig};
 use crate::jwks::key;
 use crate::oidc::KeySource;
 
@@ -23,6 +23,9 @@ pub async fn check(config: &AuthConfig) -> Vec<(String, Result<String, String>)>
     for issuer in &config.issuers {
         found.push((format!("issuer {}", issuer.url), keys(config, issuer).await));
     }
+    if config.tokens.has_keys() {
+        found.push(("own tokens".to_owned(), own_keys(&config.tokens)));
+    }
     match runtime::config::resolve(&config.database, &config.database_file) {
         Ok(None) => {}
         Ok(Some(url)) => {
@@ -31,6 +34,13 @@ pub async fn check(config: &AuthConfig) -> Vec<(String, Result<String, String>)>
         Err(error) => found.push(("API keys".to_owned(), Err(format!("{error:#}")))),
     }
     found
+}
+
+fn own_keys(tokens: &TokensConfig) -> Result<String, String> {
+    let secret = tokens.secret().map_err(|error| format!("{error:#}"))?;
+    let keys = tokens.keys().map_err(|error| format!("{error:#}"))?;
+    let secret = if secret.is_some() { "a secret" } else { "no secret" };
+    Ok(format!("{secret} and {} public keys", keys.len()))
 }
 
 async fn keys(config: &AuthConfig, issuer: &IssuerConfig) -> Result<String, String> {

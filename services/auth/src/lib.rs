@@ -1,7 +1,7 @@
-//! The auth service: proves access tokens and API keys.
+//! The auth service: proves access tokens, tokens for rooms, and API keys.
 //!
-//! Tokens are verified offline against the key sets of configured issuers; API keys against
-//! a store of its own. It holds no passwords, no sessions and no rule about rooms.
+//! Tokens are verified offline against the key sets of configured issuers or the operator's own
+//! keys; API keys against a store of its own. It holds no passwords, no sessions and no rule about rooms.
 //! Whatever keeps it from deciding is `Unavailable`; only proof makes a credential bad.
 pub mod api_key;
 pub mod app;
@@ -14,4 +14,4 @@ pub mod role;
 pub mod token;
 
 pub use app::{AuthService, GivenKeys, start, start_with_keys};
-pub use config::{AuthConfig, IssuerConfig};
+pub use config::{AuthConfig, IssuerConfig, TokensConfig};

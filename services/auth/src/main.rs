@@ -23,8 +23,8 @@ async fn start(process: Process, (config, rpc): (AuthConfig, RpcConfig)) -> anyh
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("auth.listen {}", config.listen))?;
-    if config.issuers.is_empty() {
-        tracing::warn!("auth.issuers is empty: no token is accepted");
+    if config.issuers.is_empty() && !config.tokens.has_keys() {
+        tracing::warn!("neither auth.issuers nor auth.tokens has a key: no token is accepted");
     }
     let auth = auth::start(config, process.shutdown.clone()).await?;
     let routes = Routes::new().with(rpc::auth::server(auth));

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::Result;
 
-/// Counts a verification of `kind` ("token" or "key") by its outcome, and how long it took.
+/// Counts a verification of `kind` ("token", "key", "anonymous" or "subscription") by its outcome, and how long it took.
 pub(crate) fn verified<T>(kind: &'static str, result: &Result<T>, took: Duration) {
     let outcome = result.as_ref().map_or_else(|error| error.reason.word(), |_| "OK");
     metrics::counter!("roomcast_auth_verifications_total", "kind" => kind, "outcome" => outcome)

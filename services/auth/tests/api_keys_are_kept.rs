@@ -30,6 +30,7 @@ fn principal(role: &str) -> Principal {
         id: PrincipalId::new("https://id.example", "s-1"),
         name: "ann".to_owned(),
         roles: vec![role.to_owned()],
+        grants: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod presence_stats;
 pub mod publish;
 pub mod refresh;
 pub mod rpc;
+mod server_side;
 pub mod sub_refresh;
 pub mod subscribe;
 pub mod unsubscribe;
@@ -49,7 +50,9 @@ pub async fn run(connection: &Rc<Connection>, command: Command) -> Flow {
         }
         Request::History(request) => history::run(connection, &identity, id, request).await,
         Request::Refresh(request) => refresh::run(connection, &identity, id, request).await,
-        Request::SubRefresh(request) => sub_refresh::run(connection, id, &request),
+        Request::SubRefresh(request) => {
+            sub_refresh::run(connection, &identity, id, request).await;
+        }
         // Taken care of by the reader.
         Request::Connect(_) | Request::Ping | Request::Send(_) => {}
     }

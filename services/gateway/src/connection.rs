@@ -2,12 +2,14 @@
 //!
 //! The reader takes frames in, commands answer, the writer takes frames out. A connection ends
 //! in one place, the reader's task; everything else only asks for it by [`Connection::close`].
+pub mod carrier;
 pub mod frame;
 pub mod guard;
 mod handshake;
 mod lane;
 mod pulse;
 mod reader;
+pub mod subscription;
 pub mod timer;
 pub mod writer;
 
@@ -17,20 +19,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{
-    ConnectionId, Departure, JoinLeave, PresenceChange, Principal, PrincipalId, RoomName, Sender,
-    Verified, Who,
-};
+use domain::{ConnectionId, Departure, PresenceChange, Principal, PrincipalId, RoomName, Verified};
 use tokio::sync::Notify;
-use wire::{CloseCode, ErrorBody, Format, Push, PushBody, Reply, ReplyBody, UnsubscribeCode};
+use wire::{CloseCode, ErrorBody, Reply, ReplyBody, Uncarried};
 
 use crate::app::Gateway;
 use crate::config::ConnectionConfig;
 use crate::http::Upgrade;
 use crate::rate::Bucket;
-use crate::room::member::Member;
+use crate::room::ring::RingItem;
 use crate::worker::Worker;
+use carrier::{Carrier, SharedPush};
 use lane::Lanes;
+use subscription::Subscription;
 use writer::{Pushed, Writer};
 
 pub use handshake::open;
@@ -62,15 +63,6 @@ pub enum Stage {
     },
 }
 
-/// A subscription of a connection.
-#[derive(Clone)]
-enum Subscription {
-    /// Its subscribe is under way.
-    Joining,
-    /// It reads.
-    Live(Rc<Member>),
-}
-
 /// Why and how a connection is to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ending {
@@ -85,7 +77,7 @@ pub struct Connection {
     id: ConnectionId,
     worker: Rc<Worker>,
     writer: Rc<Writer>,
-    format: Format,
+    carrier: Carrier,
     native_pings: bool,
     stage: RefCell<Stage>,
     subscriptions: RefCell<HashMap<RoomName, Subscription>>,
@@ -94,6 +86,9 @@ pub struct Connection {
     /// The number of the last ping, and of the last one that was answered.
     pings: Cell<(u32, u32)>,
     slow_armed: Cell<bool>,
+    /// When the next look at its credential and at its subscriptions' tokens is due, Unix milliseconds.
+    expiry_look: Cell<Option<i64>>,
+    subscriptions_look: Cell<Option<i64>>,
     retired: Cell<bool>,
     ending: RefCell<Option<Ending>>,
     ended: Notify,
@@ -108,7 +103,7 @@ impl Connection {
             id,
             worker,
             writer,
-            format: upgrade.format,
+            carrier: Carrier::WebSocket(upgrade.format),
             native_pings: upgrade.native_pings,
             stage: RefCell::new(Stage::Fresh),
             subscriptions: RefCell::default(),
@@ -116,6 +111,8 @@ impl Connection {
             bucket: RefCell::new(bucket),
             pings: Cell::new((0, 0)),
             slow_armed: Cell::new(false),
+            expiry_look: Cell::new(None),
+            subscriptions_look: Cell::new(None),
             retired: Cell::new(false),
             ending: RefCell::new(None),
             ended: Notify::new(),
@@ -142,9 +139,9 @@ impl Connection {
         &self.writer
     }
 
-    /// How its messages are written.
-    pub fn format(&self) -> Format {
-        self.format
+    /// How messages travel to it.
+    pub fn carrier(&self) -> Carrier {
+        self.carrier
     }
 
     /// Whether it is pinged by native frames rather than by the protocol's.
@@ -175,9 +172,10 @@ impl Connection {
         matches!(*self.stage.borrow(), Stage::Ready(_))
     }
 
-    /// Whether it acts for that principal.
+    /// Whether it acts for that principal. All who did not sign in may be meant at once.
     pub fn is_of(&self, id: &PrincipalId) -> bool {
-        matches!(&*self.stage.borrow(), Stage::Ready(own) if &own.principal.id == id)
+        let is = |own: &PrincipalId| own == id || own.is_anonymous() && &own.seen() == id;
+        matches!(&*self.stage.borrow(), Stage::Ready(own) if is(&own.principal.id))
     }
 
     /// When auth was asked, Unix milliseconds.
@@ -185,24 +183,16 @@ impl Connection {
         self.identity().map_or(i64::MAX, |own| own.authenticated_ms)
     }
 
-    /// It as others see it.
-    pub fn who(&self, identity: &Identity) -> Who {
-        let principal = &identity.principal;
-        Who { id: principal.id.clone(), name: principal.name.clone(), connection: self.id }
-    }
-
-    /// It as an author.
-    pub fn sender(&self, identity: &Identity) -> Sender {
-        let principal = &identity.principal;
-        let (id, name) = (principal.id.clone(), principal.name.clone());
-        Sender { id, name, connection: Some(self.id) }
-    }
-
     /// Takes a fresh credential of the same user: its roles and its end count from now on.
     pub fn renew(&self, verified: Verified) {
         let Some(old) = self.identity() else { return };
+        let mut principal = verified.principal;
+        if principal.id.is_anonymous() {
+            // Nobody in particular, but the same nobody as before.
+            principal.id = old.principal.id.clone();
+        }
         let identity = Rc::new(Identity {
-            principal: verified.principal,
+            principal,
             authenticated_ms: old.authenticated_ms,
             expires_at_ms: Cell::new(verified.expires_at_ms),
         });
@@ -212,8 +202,10 @@ impl Connection {
 
     /// Answers a command.
     pub fn reply(&self, id: u32, body: ReplyBody) {
-        let message = self.format.encode_reply(&Reply { id, body });
-        self.push_reply(frame::text(&message));
+        let message = self.carrier.format().encode_reply(&Reply { id, body });
+        if let Some(message) = self.carried(message) {
+            self.push_reply(self.carrier.wrap(&message));
+        }
     }
 
     /// Answers a command with a failure.
@@ -221,16 +213,32 @@ impl Connection {
         self.reply(id, ReplyBody::Error(error));
     }
 
-    /// Queues a reply or an unpositioned push.
-    pub fn push_reply(&self, frame: Bytes) {
+    /// Queues an unpositioned push.
+    pub fn show(&self, push: &SharedPush) {
+        if let Some(frame) = self.carried(push.frame(self.carrier)) {
+            self.push_reply(frame);
+        }
+    }
+
+    /// Queues a positioned push. False if its format cannot carry it: then the connection closes.
+    pub fn feed(&self, item: &RingItem) -> bool {
+        let Some(frame) = self.carried(item.frame(self.carrier)) else { return false };
+        let pushed = self.writer.feed(frame);
+        self.after_push(pushed);
+        true
+    }
+
+    fn push_reply(&self, frame: Bytes) {
         let pushed = self.writer.reply(frame);
         self.after_push(pushed);
     }
 
-    /// Queues a positioned push.
-    pub fn push_feed(&self, frame: Bytes) {
-        let pushed = self.writer.feed(frame);
-        self.after_push(pushed);
+    /// What its format can carry; a connection that cannot be told everything is closed instead.
+    fn carried(&self, encoded: Result<Bytes, Uncarried>) -> Option<Bytes> {
+        if encoded.is_err() {
+            self.close(CloseCode::InappropriateProtocol, "");
+        }
+        encoded.ok()
     }
 
     /// Asks for its end. The first wish counts.
@@ -250,85 +258,6 @@ impl Connection {
     /// Whether its end was asked for.
     pub fn asked_to_end(&self) -> bool {
         self.ending.borrow().is_some()
-    }
-
-    /// How many rooms it is subscribed to, or about to be.
-    pub fn subscriptions(&self) -> usize {
-        self.subscriptions.borrow().len()
-    }
-
-    /// Notes that a subscribe is under way; false if there is one, or a subscription, already.
-    pub fn begin_subscription(&self, room: &RoomName) -> bool {
-        let mut subscriptions = self.subscriptions.borrow_mut();
-        if subscriptions.contains_key(room) {
-            return false;
-        }
-        subscriptions.insert(room.clone(), Subscription::Joining);
-        true
-    }
-
-    /// The subscribe failed.
-    pub fn abandon_subscription(&self, room: &RoomName) {
-        self.subscriptions.borrow_mut().remove(room);
-    }
-
-    /// The subscribe succeeded.
-    pub fn complete_subscription(&self, member: Rc<Member>) {
-        let room = member.room.name().clone();
-        self.subscriptions.borrow_mut().insert(room, Subscription::Live(member));
-    }
-
-    /// Its subscription to a room.
-    pub fn member(&self, room: &RoomName) -> Option<Rc<Member>> {
-        match self.subscriptions.borrow().get(room) {
-            Some(Subscription::Live(member)) => Some(member.clone()),
-            _ => None,
-        }
-    }
-
-    /// Whether it is subscribed to a room since before a moment (Unix milliseconds).
-    pub fn authorised_before(&self, room: &RoomName, before_ms: i64) -> bool {
-        self.member(room).is_some_and(|member| member.joined.authorised_ms < before_ms)
-    }
-
-    /// Ends a subscription by the server's will, and tells the client.
-    pub fn end_subscription(&self, room: &RoomName, code: UnsubscribeCode, reason: &str) {
-        if !self.leave(room, Departure::Clean) {
-            return;
-        }
-        let body = PushBody::Unsubscribe { code: code.code().into(), reason: reason.to_owned() };
-        let push = Push { channel: room.as_str().to_owned(), body };
-        self.push_reply(frame::text(&self.format.encode_push(&push)));
-    }
-
-    /// Ends a subscription without a word. False if there is none.
-    pub fn leave(&self, room: &RoomName, departure: Departure) -> bool {
-        let Some(member) = self.member(room) else { return false };
-        self.subscriptions.borrow_mut().remove(room);
-        let settings = member.room.settings();
-        if settings.presence || settings.join_leave != JoinLeave::Off {
-            self.gateway().roster().push(PresenceChange::Left {
-                room: room.clone(),
-                connection: self.id,
-                departure,
-            });
-        }
-        self.worker.unregister(&member);
-        true
-    }
-
-    /// Feeds all its members that can be fed.
-    pub fn pump_all(&self) {
-        let members: Vec<_> = self
-            .subscriptions
-            .borrow()
-            .values()
-            .filter_map(|subscription| match subscription {
-                Subscription::Live(member) => Some(member.clone()),
-                Subscription::Joining => None,
-            })
-            .collect();
-        members.iter().for_each(|member| member.pump());
     }
 
     /// Its bounds.

@@ -5,18 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use domain::{PrincipalId, RoomEvent, RoomTraffic, Signal};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use parking_lot::{Mutex, RwLock};
-use wire::{Format, Push, PushBody};
+use wire::{Push, PushBody};
 
 use crate::config::ConnectionConfig;
-use crate::connection::frame;
+use crate::connection::carrier::SharedPush;
 use crate::room::Room;
-use crate::room::ring::RingItem;
 use crate::translate;
 use crate::worker::inbox::{Control, Inbox, Live};
 
@@ -114,24 +112,24 @@ impl Hub {
     }
 
     /// Shows a push to every connection.
-    pub async fn show_all(&self, frame: Bytes) {
-        self.order(Control::System(frame)).await;
+    pub async fn show_all(&self, push: Push) {
+        self.order(Control::System(Arc::new(SharedPush::new(push)))).await;
     }
 
     /// Brings traffic without a position to a room's members.
     pub fn live(&self, room: &Room, event: &RoomEvent) {
         let inboxes = room.inboxes();
-        let send = |frame: Bytes, join_leave: bool| {
+        let send = |body: PushBody, join_leave: bool| {
+            let push = Arc::new(SharedPush::new(Push::new(room.name().as_str(), body)));
             for inbox in &inboxes {
-                inbox.live(Live { room: room.name().clone(), frame: frame.clone(), join_leave });
+                inbox.live(Live { room: room.name().clone(), push: push.clone(), join_leave });
             }
         };
         match &event.traffic {
             RoomTraffic::Items(_) => {}
             RoomTraffic::Ephemeral(items) => {
                 for item in items {
-                    let item = RingItem::new(room.name().clone(), item.clone());
-                    send(item.frame(Format::Json), false);
+                    send(PushBody::Pub(translate::publication(item)), false);
                 }
             }
             RoomTraffic::Signals(signals) => {
@@ -140,8 +138,7 @@ impl Hub {
                         Signal::Join(who) => PushBody::Join(translate::who_info(who)),
                         Signal::Leave(who) => PushBody::Leave(translate::who_info(who)),
                     };
-                    let push = Push { channel: room.name().as_str().to_owned(), body };
-                    send(frame::text(&Format::Json.encode_push(&push)), true);
+                    send(body, true);
                 }
             }
         }

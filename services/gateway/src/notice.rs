@@ -8,11 +8,10 @@ use bytes::Bytes;
 use domain::{Notice, NoticeLevel};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::{Format, Publication, Push, PushBody};
+use wire::{Publication, Push, PushBody};
 
 use crate::app::Gateway;
 use crate::clock::now_ms;
-use crate::connection::frame;
 use crate::translate;
 
 /// The channel of notices; every connection is subscribed to it by the server.
@@ -21,15 +20,14 @@ pub const SYSTEM_CHANNEL: &str = "system";
 /// How long the broker must be away before anybody is told; at a start it may take a while.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A notice as a frame.
-pub fn frame(notice: &Notice) -> Bytes {
-    frame_of(translate::notice_data(notice, None))
+/// A notice as a push.
+pub fn push(notice: &Notice) -> Push {
+    push_of(translate::notice_data(notice, None))
 }
 
-fn frame_of(data: Bytes) -> Bytes {
+fn push_of(data: Bytes) -> Push {
     let publication = Publication { data, time: now_ms(), ..Publication::default() };
-    let channel = SYSTEM_CHANNEL.to_owned();
-    frame::text(&Format::Json.encode_push(&Push { channel, body: PushBody::Pub(publication) }))
+    Push::new(SYSTEM_CHANNEL, PushBody::Pub(publication))
 }
 
 /// Tells every connection when the broker goes and when it comes back.
@@ -77,5 +75,5 @@ async fn tell(gateway: &Gateway, degraded: bool) {
         (NoticeLevel::Info, "Redundancy service is available again.")
     };
     let notice = Notice { id: "redundancy".to_owned(), text: text.to_owned(), level };
-    gateway.hub().show_all(frame_of(translate::notice_data(&notice, Some(degraded)))).await;
+    gateway.hub().show_all(push_of(translate::notice_data(&notice, Some(degraded)))).await;
 }

@@ -4,11 +4,13 @@
 //! An order concerns what is older than itself. Recent ones are kept, because a connect or a
 //! subscribe may be under way while an order comes that concerns it.
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use domain::{Order, OrderAct, PrincipalId, RoomName};
 use parking_lot::Mutex;
-use wire::CloseCode;
+use wire::{CloseCode, UnsubscribeCode};
 
+use crate::connection::carrier::SharedPush;
 use crate::hub::Hub;
 use crate::notice;
 use crate::worker::inbox::Control;
@@ -60,10 +62,12 @@ impl Orders {
                 hub.order(Control::Disconnect { target, before_ms, code, reason }).await;
             }
             OrderAct::Unsubscribe { target, room, reason } => {
-                let reason = if reason.is_empty() { "unsubscribed".to_owned() } else { reason };
-                hub.order(Control::Unsubscribe { target, room, before_ms, reason }).await;
+                let reason = if reason.is_empty() { "unsubscribed" } else { &reason };
+                let push = SharedPush::unsubscribe(&room, UnsubscribeCode::Server, reason);
+                let push = Arc::new(push);
+                hub.order(Control::Unsubscribe { target, room, before_ms, push }).await;
             }
-            OrderAct::Notice(notice) => hub.show_all(notice::frame(&notice)).await,
+            OrderAct::Notice(notice) => hub.show_all(notice::push(&notice)).await,
         }
     }
 

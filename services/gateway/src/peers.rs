@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{
-    Credential, Error, ErrorReason, PresenceCounts, PresenceEntry, PresenceTotals, Principal,
-    Result, RoomName, Verified,
+    Credential, Error, ErrorReason, Grant, PresenceCounts, PresenceEntry, PresenceTotals,
+    Principal, PrincipalId, Result, RoomName, Verified,
 };
 use rpc::Call;
 use rpc::auth::Auth;
@@ -72,6 +72,24 @@ impl Peers {
         let auth = self.auth.clone();
         let answer = self
             .call(VERIFY_WAIT, move |call| async move { auth.verify(call, credential).await })
+            .await;
+        let away = answer.as_ref().is_err_and(Error::transient);
+        self.auth_away.store(away, Ordering::Relaxed);
+        answer
+    }
+
+    /// Proves a token for a room, shown by a principal.
+    pub async fn verify_subscription(
+        &self,
+        principal: PrincipalId,
+        room: RoomName,
+        token: String,
+    ) -> Result<Grant> {
+        let auth = self.auth.clone();
+        let answer = self
+            .call(VERIFY_WAIT, move |call| async move {
+                auth.verify_subscription(call, principal, room, token).await
+            })
             .await;
         let away = answer.as_ref().is_err_and(Error::transient);
         self.auth_away.store(away, Ordering::Relaxed);

@@ -11,13 +11,15 @@ pub mod recovery;
 pub mod ring;
 pub mod table;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use domain::{Position, RoomBatch, RoomName, RoomSettings};
 use parking_lot::Mutex;
 use rpc::rooms::{FetchRange, Fetched};
+use wire::UnsubscribeCode;
 
+use crate::connection::carrier::SharedPush;
 use crate::worker::inbox::Inbox;
 use reader::{Need, Next, Outcome, Reader};
 
@@ -37,6 +39,7 @@ pub struct Room {
     /// Whether it got an item since the last look for idle rooms.
     touched: AtomicBool,
     shelf: Arc<Shelf>,
+    lost: OnceLock<SharedPush>,
 }
 
 struct State {
@@ -72,12 +75,18 @@ impl Room {
         let reader = Reader::new(name.clone(), head, held_items_max);
         let state = Mutex::new(State { reader, seats: Vec::new() });
         let (filling, touched) = (AtomicBool::new(false), AtomicBool::new(true));
-        Self { name, settings, state, filling, touched, shelf }
+        Self { name, settings, state, filling, touched, shelf, lost: OnceLock::new() }
     }
 
     /// Its name.
     pub fn name(&self) -> &RoomName {
         &self.name
+    }
+
+    /// Tells a member that its place in the log is lost: one push for all who lose it at once.
+    pub fn lost(&self) -> &SharedPush {
+        let code = UnsubscribeCode::InsufficientState;
+        self.lost.get_or_init(|| SharedPush::unsubscribe(&self.name, code, code.text()))
     }
 
     /// What its kind is like.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use domain::{Body, Event, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
+use domain::{Body, Event, Face, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
 use serde_json::json;
 use wire::{ClientInfo, Publication};
 
@@ -19,7 +19,7 @@ pub fn publication(item: &Item) -> Publication {
     let tags = gateway
         .map(|id| BTreeMap::from([("gateway".to_owned(), id.as_str().to_owned())]))
         .unwrap_or_default();
-    Publication { data, info, offset: item.offset, tags, time: item.time_ms }
+    Publication { data, info, offset: item.offset, tags, time: item.time_ms, delta: false }
 }
 
 /// A presence entry's or a signal's connection as others see it.
@@ -56,19 +56,21 @@ fn sender_info(sender: &Sender) -> ClientInfo {
 }
 
 fn client_info(id: &PrincipalId, name: &str, client: String) -> ClientInfo {
-    ClientInfo {
-        user: id.subject.as_ref().to_owned(),
-        client,
-        conn_info: json_bytes(&json!({ "name": name })),
-        chan_info: Bytes::new(),
-    }
+    let face = Face::of(name);
+    let conn_info = match face.info {
+        "" if face.name.is_empty() && id.is_anonymous() => Bytes::new(),
+        "" => json_bytes(&json!({ "name": face.name })),
+        info => Bytes::copy_from_slice(info.as_bytes()),
+    };
+    let chan_info = Bytes::copy_from_slice(face.room_info.as_bytes());
+    ClientInfo { user: id.user().to_owned(), client, conn_info, chan_info }
 }
 
 fn event_data(event: &Event) -> Bytes {
     match event {
         // Who did it stays in the audit; the members see whom and why.
         Event::Kick { target, by: _, reason } => json_bytes(&json!({
-            "kind": "kick", "user": &*target.subject, "reason": reason,
+            "kind": "kick", "user": target.user(), "reason": reason,
         })),
     }
 }
@@ -121,5 +123,26 @@ mod tests {
         assert_eq!(info.user, "ann");
         let name: serde_json::Value = serde_json::from_slice(&info.conn_info).unwrap();
         assert_eq!(name["name"], "Ann \"A\"");
+    }
+
+    #[test]
+    fn what_a_token_shows_goes_before_the_name() {
+        let who = |id, face: Face<'_>| {
+            who_info(&Who { id, name: face.text(), connection: domain::ConnectionId::random() })
+        };
+        let ann = PrincipalId::new("i", "ann");
+        let face = Face { name: "Ann", info: r#"{"age":7}"#, room_info: "[1]" };
+        let shown = who(ann.clone(), face);
+        assert_eq!(
+            (&shown.conn_info[..], &shown.chan_info[..]),
+            (&b"{\"age\":7}"[..], &b"[1]"[..])
+        );
+        let shown = who(ann, Face { info: "", ..face });
+        assert_eq!(
+            (&shown.conn_info[..], &shown.chan_info[..]),
+            (&b"{\"name\":\"Ann\"}"[..], &b"[1]"[..])
+        );
+        let shown = who(PrincipalId::anonymous("c1"), Face::default());
+        assert_eq!((shown.user.as_str(), shown.conn_info.len()), ("", 0));
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use domain::{ConnectionId, PrincipalId, RoomName};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::{CloseCode, UnsubscribeCode};
+use wire::CloseCode;
 
 use crate::app::Gateway;
 use crate::connection::Connection;
@@ -233,17 +233,17 @@ impl Worker {
                         connection.close(CloseCode::ForceReconnect, &reason);
                     }
                 }
-                Control::Unsubscribe { target, room, before_ms, reason } => {
+                Control::Unsubscribe { target, room, before_ms, push } => {
                     for connection in self.of(&target, i64::MAX) {
                         if connection.authorised_before(&room, before_ms) {
-                            connection.end_subscription(&room, UnsubscribeCode::Server, &reason);
+                            connection.end_subscription(&room, &push);
                         }
                     }
                 }
-                Control::System(frame) => {
+                Control::System(push) => {
                     let all: Vec<_> = self.connections.borrow().values().cloned().collect();
                     for connection in all.iter().filter(|connection| connection.ready()) {
-                        connection.push_reply(frame.clone());
+                        connection.show(&push);
                     }
                 }
                 Control::Drain { window_ms } => {
@@ -283,7 +283,7 @@ impl Worker {
         for member in members {
             let wanted = !live.join_leave || member.joined.join_leave;
             if wanted && !matches!(member.feed(), Feed::Joining | Feed::Ended) {
-                member.connection.push_reply(live.frame.clone());
+                member.connection.show(&live.push);
             }
         }
     }

@@ -22,7 +22,8 @@ pub struct RoomcastConfig {
     /// `localhost` and the port of `gateway.listen`.
     pub public_url: Option<String>,
     /// Whether the built-in development issuer signs in anybody under any name: for trying things
-    /// out. It is off as soon as `auth.issuers` names an issuer.
+    /// out. It is off as soon as the config gives another way in: `auth.issuers`, a key under
+    /// `auth.tokens`, or `auth.anonymous`. The page needs an issuer, so without one nobody signs in there.
     pub dev_issuer: bool,
     /// Lets the development issuer be reached from other machines.
     pub dev_issuer_beyond_loopback: bool,
@@ -81,7 +82,9 @@ impl Config {
 
     /// Whether the development issuer is on.
     pub fn has_dev_issuer(&self) -> bool {
-        self.roomcast.dev_issuer && self.auth.issuers.is_empty()
+        let auth = &self.auth;
+        let other_ways = !auth.issuers.is_empty() || auth.tokens.has_keys() || auth.anonymous;
+        self.roomcast.dev_issuer && !other_ways
     }
 }
 
@@ -157,6 +160,18 @@ mod tests {
     fn a_real_issuer_turns_the_development_issuer_off() {
         let mut loader = loader("[[auth.issuers]]\nurl = \"https://id.example.com/realms/chat\"");
         assert!(!load(&mut loader).has_dev_issuer());
+    }
+
+    #[test]
+    fn any_other_way_in_turns_the_development_issuer_off() {
+        for toml in [
+            "[auth]\nanonymous = true",
+            "[auth.tokens]\nhmac_secret = \"secret\"",
+            "[auth.tokens]\njwks_file = \"/run/keys.json\"",
+        ] {
+            assert!(!load(&mut loader(toml)).has_dev_issuer(), "{toml}");
+        }
+        assert!(load(&mut loader("[auth.tokens]\naudience = [\"chat\"]")).has_dev_issuer());
     }
 
     #[test]

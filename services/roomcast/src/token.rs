@@ -43,7 +43,9 @@ pub fn run(args: TokenArgs) -> ExitCode {
     let made = if config.has_dev_issuer() {
         make(&args, &config.public_url(), &config.roomcast.data_dir)
     } else {
-        Err(anyhow::anyhow!("the development issuer is off: tokens come from auth.issuers"))
+        Err(anyhow::anyhow!(
+            "the development issuer is off: tokens come from auth.issuers or auth.tokens"
+        ))
     };
     match made {
         Ok(token) => {

@@ -20,8 +20,12 @@ pub(crate) const DEFAULT: &str = "default";
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub enum Access {
-    /// Anyone signed in.
+    /// Anyone signed in, and whom a token of the operator's own keys lets into the room.
     Anyone,
+    /// Anyone, also without signing in.
+    Everyone,
+    /// Whom a token of the operator's own keys lets into the room, and nobody else.
+    Token,
     /// Durable members.
     Members,
     /// Principals with a role; written `role:NAME`.
@@ -43,9 +47,10 @@ pub struct KindConfig {
     pub history_age_s: u64,
     /// Items in one page of history at most.
     pub history_page_max: u32,
-    /// Who may join: `anyone`, `members` or `role:NAME`.
+    /// Who may join: `anyone` signed in, `everyone` (also without signing in), `members`,
+    /// `role:NAME`, or `token`: whoever shows a token for the room (see `auth.tokens`).
     pub join: Access,
-    /// Who may publish: `anyone`, `members` or `role:NAME`.
+    /// Who may publish: the same words. `token` lets a token's bearer publish while subscribed by it.
     pub publish: Access,
     /// Whether presence is kept.
     pub presence: bool,
@@ -114,10 +119,14 @@ impl KindConfig {
 }
 
 impl Access {
-    /// Whether a principal may, as far as the token tells. `member` is what the database tells.
-    pub(crate) fn allows(&self, principal: &Principal, member: bool) -> bool {
+    /// Whether a principal may in `room`, as far as the token tells. `member` is what the database
+    /// tells. A grant says more than a signature, but neither makes members nor gives roles.
+    pub(crate) fn allows(&self, principal: &Principal, room: &RoomName, member: bool) -> bool {
+        let granted = || principal.grants.contains(room);
         match self {
-            Self::Anyone => true,
+            Self::Everyone => true,
+            Self::Anyone => !principal.id.is_anonymous() || granted(),
+            Self::Token => granted(),
             Self::Members => member,
             Self::Role(role) => principal.has_role(role),
         }
@@ -128,6 +137,8 @@ impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anyone => f.write_str("anyone"),
+            Self::Everyone => f.write_str("everyone"),
+            Self::Token => f.write_str("token"),
             Self::Members => f.write_str("members"),
             Self::Role(role) => write!(f, "role:{role}"),
         }
@@ -139,9 +150,11 @@ impl FromStr for Access {
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         match text.split_once(':') {
             None if text == "anyone" => Ok(Self::Anyone),
+            None if text == "everyone" => Ok(Self::Everyone),
+            None if text == "token" => Ok(Self::Token),
             None if text == "members" => Ok(Self::Members),
             Some(("role", role)) if !role.is_empty() => Ok(Self::Role(role.to_owned())),
-            _ => Err(format!("{text:?} is none of anyone, members, role:NAME")),
+            _ => Err(format!("{text:?} is none of anyone, everyone, members, token, role:NAME")),
         }
     }
 }
@@ -207,10 +220,10 @@ mod tests {
 
     #[test]
     fn an_access_is_written_as_one_word() {
-        for text in ["anyone", "members", "role:staff"] {
+        for text in ["anyone", "everyone", "members", "token", "role:staff"] {
             assert_eq!(text.parse::<Access>().unwrap().to_string(), text);
         }
-        for text in ["", "role:", "admins", "anyone:x"] {
+        for text in ["", "role:", "admins", "anyone:x", "Token", "token:x"] {
             assert!(text.parse::<Access>().is_err(), "{text:?} was taken");
         }
     }
@@ -218,9 +231,31 @@ mod tests {
     #[test]
     fn a_role_opens_a_room_and_membership_does_not() {
         let id = PrincipalId::new("iss", "u");
-        let staff = Principal { id, name: "U".into(), roles: vec!["staff".into()] };
-        assert!(Access::Role("staff".into()).allows(&staff, false));
-        assert!(!Access::Role("other".into()).allows(&staff, true));
-        assert!(!Access::Members.allows(&staff, false));
+        let roles = vec!["staff".into()];
+        let staff = Principal { id, name: "U".into(), roles, grants: Vec::new() };
+        let here = room("general");
+        assert!(Access::Role("staff".into()).allows(&staff, &here, false));
+        assert!(!Access::Role("other".into()).allows(&staff, &here, true));
+        assert!(!Access::Members.allows(&staff, &here, false));
+    }
+
+    #[test]
+    fn a_grant_opens_its_own_room_and_no_other_door() {
+        let (own, other) = (room("general"), room("other"));
+        let visitor = |grants: &[&RoomName]| Principal {
+            id: PrincipalId::anonymous("c1"),
+            name: String::new(),
+            roles: Vec::new(),
+            grants: grants.iter().map(|&room| room.clone()).collect(),
+        };
+        let (bare, granted) = (visitor(&[]), visitor(&[&own]));
+        for access in [Access::Anyone, Access::Token] {
+            assert!(access.allows(&granted, &own, false), "{access}");
+            assert!(!access.allows(&granted, &other, false), "{access}");
+            assert!(!access.allows(&bare, &own, true), "{access}");
+        }
+        assert!(Access::Everyone.allows(&bare, &own, false));
+        assert!(!Access::Members.allows(&granted, &own, false));
+        assert!(!Access::Role("staff".into()).allows(&granted, &own, false));
     }
 }

@@ -39,10 +39,10 @@ impl Membership {
             Some(view) => view,
             None => self.make(kind, principal, room, &kind.join).await?,
         };
-        if !may(&kind.join, principal, &view) {
+        if !may(&kind.join, principal, room, &view) {
             return Err(Error::denied());
         }
-        let publish = may(&kind.publish, principal, &view);
+        let publish = may(&kind.publish, principal, room, &view);
         let rights = Rights { publish, moderate: principal.is_admin() };
         let head = if kind.stored { view.head } else { Position::default() };
         Ok(Joined { settings: kind.settings(), rights, head })
@@ -56,7 +56,11 @@ impl Membership {
     ) -> Result<(&KindConfig, View)> {
         let kind = self.kinds.of(room)?;
         let view = self.view(room, &principal.id).await?.ok_or_else(Error::denied)?;
-        if may(&kind.join, principal, &view) { Ok((kind, view)) } else { Err(Error::denied()) }
+        if may(&kind.join, principal, room, &view) {
+            Ok((kind, view))
+        } else {
+            Err(Error::denied())
+        }
     }
 
     /// May this principal publish into a room without a log? Read at each publish, many at once.
@@ -70,7 +74,7 @@ impl Membership {
             Some(view) => view,
             None => self.make(kind, principal, room, &kind.publish).await?,
         };
-        if may(&kind.publish, principal, &view) { Ok(()) } else { Err(Error::denied()) }
+        if may(&kind.publish, principal, room, &view) { Ok(()) } else { Err(Error::denied()) }
     }
 
     /// How a room stands; the read begins after this call. `None` for a room that does not exist.
@@ -91,7 +95,7 @@ impl Membership {
         room: &RoomName,
         access: &Access,
     ) -> Result<View> {
-        let wanted = principal.is_admin() || access.allows(principal, false);
+        let wanted = principal.is_admin() || access.allows(principal, room, false);
         if !kind.auto_create || !wanted {
             return Err(Error::denied());
         }
@@ -111,11 +115,15 @@ pub(crate) struct PublishRight {
 }
 
 /// What the token lets a publisher do. Asks nobody, and so waits for nothing.
-pub(crate) fn may_publish(kind: &KindConfig, principal: &Principal) -> Result<PublishRight> {
+pub(crate) fn may_publish(
+    kind: &KindConfig,
+    principal: &Principal,
+    room: &RoomName,
+) -> Result<PublishRight> {
     let needs = match &kind.publish {
         _ if principal.is_admin() => Needs::NoBan,
         Access::Members => Needs::Membership,
-        access if access.allows(principal, false) => Needs::NoBan,
+        access if access.allows(principal, room, false) => Needs::NoBan,
         _ => return Err(Error::denied()),
     };
     // Nobody is a member yet of a room that does not exist.
@@ -123,6 +131,6 @@ pub(crate) fn may_publish(kind: &KindConfig, principal: &Principal) -> Result<Pu
 }
 
 /// A ban shuts out everybody; else admins may all, the others what the kind gives them.
-fn may(access: &Access, principal: &Principal, view: &View) -> bool {
-    !view.banned && (principal.is_admin() || access.allows(principal, view.member))
+fn may(access: &Access, principal: &Principal, room: &RoomName, view: &View) -> bool {
+    !view.banned && (principal.is_admin() || access.allows(principal, room, view.member))
 }

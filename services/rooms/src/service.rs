@@ -84,7 +84,7 @@ impl RoomsService {
         }
         // Nothing is waited for before the item is in its lane: so one author's publishes keep
         // their order.
-        let right = membership::may_publish(kind, &request.principal)?;
+        let right = membership::may_publish(kind, &request.principal, &request.room)?;
         let published = self.append(call.deadline, request, right, Vec::new()).await;
         let unknown = |error: &Error| error.reason == ErrorReason::NotFound;
         published.map_err(|error| if unknown(&error) { Error::denied() } else { error })

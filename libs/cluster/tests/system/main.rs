@@ -22,6 +22,7 @@ mod presence_store_dies;
 mod rooms_dies;
 mod sdk;
 mod traces;
+mod ways_in;
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -106,8 +106,9 @@ fn shown(headers: &HeaderMap) -> Result<Credential> {
 
 fn digest(credential: &Credential) -> [u8; 32] {
     let (kind, text) = match credential {
-        Credential::Bearer(token) => (b"b", token),
-        Credential::ApiKey(key) => (b"k", key),
+        Credential::Bearer(token) => (b"b", token.as_str()),
+        Credential::ApiKey(key) => (b"k", key.as_str()),
+        Credential::Anonymous => (b"a", ""),
     };
     Sha256::new().chain_update(kind).chain_update(text).finalize().into()
 }

@@ -37,12 +37,13 @@ impl RemoteAdmin {
     ///
     /// `InvalidArgument` for a bad address, or a credential that no header can carry.
     pub fn open(addresses: &[String], credential: &Credential, config: &RpcConfig) -> Result<Self> {
+        let bad =
+            || Error::new(ErrorReason::InvalidArgument, "no header can carry this credential");
         let (key, value) = match credential {
             Credential::Bearer(token) => (AUTHORIZATION.as_str(), format!("Bearer {token}")),
             Credential::ApiKey(key) => (API_KEY, key.clone()),
+            Credential::Anonymous => return Err(bad()),
         };
-        let bad =
-            || Error::new(ErrorReason::InvalidArgument, "no header can carry this credential");
         let key = AsciiMetadataKey::from_static(key);
         let value = AsciiMetadataValue::try_from(value).map_err(|_| bad())?;
         Ok(Self { door: Door::open(SERVICE, addresses, config)?.with_credential(key, value) })

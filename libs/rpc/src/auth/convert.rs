@@ -1,9 +1,9 @@
 //! Auth's own messages, there and back.
-use domain::{Credential, Error, Result, Verified};
+use domain::{Credential, Error, Grant, Overrides, Result, Verified};
 use proto::auth::v1;
 
 use super::{CreatedKey, KeyInfo, NewKey};
-use crate::convert::{IntoDomain, IntoProto, required};
+use crate::convert::{IntoDomain, IntoProto, required, room};
 
 impl IntoProto for Credential {
     type Proto = v1::VerifyRequest;
@@ -11,6 +11,7 @@ impl IntoProto for Credential {
         let credential = match self {
             Self::Bearer(token) => v1::verify_request::Credential::Bearer(token),
             Self::ApiKey(key) => v1::verify_request::Credential::ApiKey(key),
+            Self::Anonymous => v1::verify_request::Credential::Anonymous(v1::Anonymous {}),
         };
         v1::VerifyRequest { credential: Some(credential) }
     }
@@ -22,6 +23,7 @@ impl IntoDomain for v1::VerifyRequest {
         match self.credential {
             Some(v1::verify_request::Credential::Bearer(token)) => Ok(Credential::Bearer(token)),
             Some(v1::verify_request::Credential::ApiKey(key)) => Ok(Credential::ApiKey(key)),
+            Some(v1::verify_request::Credential::Anonymous(_)) => Ok(Credential::Anonymous),
             None => Err(Error::invalid("a credential of an unknown kind")),
         }
     }
@@ -33,6 +35,7 @@ impl IntoProto for Verified {
         v1::VerifyResponse {
             principal: Some(self.principal.into_proto()),
             expires_at_ms: self.expires_at_ms,
+            rooms: self.rooms.into_proto(),
         }
     }
 }
@@ -41,7 +44,27 @@ impl IntoDomain for v1::VerifyResponse {
     type Domain = Verified;
     fn into_domain(self) -> Result<Verified> {
         let principal = required(self.principal, "principal")?;
-        Ok(Verified { principal, expires_at_ms: self.expires_at_ms })
+        let rooms = self.rooms.into_domain()?;
+        Ok(Verified { principal, expires_at_ms: self.expires_at_ms, rooms })
+    }
+}
+
+impl IntoProto for Grant {
+    type Proto = v1::Grant;
+    fn into_proto(self) -> v1::Grant {
+        let Self { room, until_ms, info, data, overrides } = self;
+        let Overrides { presence, join_leave, push_join_leave } = overrides;
+        let room = room.to_string();
+        v1::Grant { room, until_ms, info, data, presence, join_leave, push_join_leave }
+    }
+}
+
+impl IntoDomain for v1::Grant {
+    type Domain = Grant;
+    fn into_domain(self) -> Result<Grant> {
+        let Self { room: name, until_ms, info, data, presence, join_leave, push_join_leave } = self;
+        let overrides = Overrides { presence, join_leave, push_join_leave };
+        Ok(Grant { room: room(&name)?, until_ms, info, data, overrides })
     }
 }
 

@@ -1,13 +1,13 @@
 //! Auth's remote door.
 use async_trait::async_trait;
-use domain::{Credential, Principal, Result, Verified};
+use domain::{Credential, Grant, Principal, PrincipalId, Result, RoomName, Verified};
 use proto::auth::v1;
 use proto::auth::v1::auth_service_client::AuthServiceClient;
 use tonic::transport::Channel;
 
 use super::{Auth, CreatedKey, KeyInfo, NewKey};
 use crate::channel::Preference;
-use crate::convert::{IntoDomain, IntoProto};
+use crate::convert::{IntoDomain, IntoProto, required};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
 use crate::{Call, RpcConfig};
@@ -46,6 +46,25 @@ impl Auth for RemoteAuth {
                 .await?
                 .into_domain(),
         )
+    }
+
+    async fn verify_subscription(
+        &self,
+        call: Call,
+        principal: PrincipalId,
+        room: RoomName,
+        token: String,
+    ) -> Result<Grant> {
+        let method = Method::idempotent(SERVICE, "verify_subscription");
+        let principal = Some(principal.into_proto());
+        let request = v1::VerifySubscriptionRequest { principal, room: room.to_string(), token };
+        let answer = self
+            .door
+            .call(method, call, Preference::Any, request, |channel, request| async move {
+                client(channel).verify_subscription(request).await
+            })
+            .await?;
+        answered(required(answer.grant, "grant"))
     }
 
     async fn create_key(&self, call: Call, by: Principal, new: NewKey) -> Result<CreatedKey> {

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Auth, convert};
 use crate::answer::answer;
-use crate::convert::{IntoDomain, IntoProto, required};
+use crate::convert::{IntoDomain, IntoProto, required, room};
 use crate::door::MESSAGE_BYTES_MAX;
 use crate::server::Service;
 
@@ -32,6 +32,19 @@ impl AuthService for Served {
         answer(SERVICE, "verify", request, async |call, message| {
             let credential = message.into_domain()?;
             Ok(self.0.verify(call, credential).await?.into_proto())
+        })
+        .await
+    }
+
+    async fn verify_subscription(
+        &self,
+        request: Request<v1::VerifySubscriptionRequest>,
+    ) -> Result<Response<v1::VerifySubscriptionResponse>, Status> {
+        answer(SERVICE, "verify_subscription", request, async |call, message| {
+            let principal = required(message.principal, "principal")?;
+            let (room, token) = (room(&message.room)?, message.token);
+            let grant = self.0.verify_subscription(call, principal, room, token).await?;
+            Ok(v1::VerifySubscriptionResponse { grant: Some(grant.into_proto()) })
         })
         .await
     }

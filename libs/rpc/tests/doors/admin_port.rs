@@ -46,7 +46,8 @@ fn key() -> Credential {
 
 /// Who the caller says it is: never believed.
 fn liar() -> Principal {
-    Principal { id: sample::id("mallory"), name: "M".into(), roles: vec!["admin".into()] }
+    let (name, roles) = ("M".into(), vec!["admin".into()]);
+    Principal { id: sample::id("mallory"), name, roles, grants: vec![] }
 }
 
 /// Asks reflection which services there are.

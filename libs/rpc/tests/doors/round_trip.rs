@@ -81,11 +81,18 @@ async fn auth() {
     let remote = RemoteAuth::open(&config(&[port.address])).unwrap();
     let (heard, by) = (&port.service, sample::principal("admin"));
 
-    for credential in [Credential::Bearer("t".into()), Credential::ApiKey("k".into())] {
+    for credential in
+        [Credential::Bearer("t".into()), Credential::ApiKey("k".into()), Credential::Anonymous]
+    {
         assert_eq!(remote.verify(soon(), credential).await.unwrap(), sample::verified("admin"));
         heard.only();
     }
-    assert_eq!(*heard.shown.lock(), ["bearer t", "key k"]);
+    assert_eq!(*heard.shown.lock(), ["bearer t", "key k", "anonymous "]);
+
+    let (id, room) = (sample::id("alice"), sample::room());
+    let granted = remote.verify_subscription(soon(), id.clone(), room.clone(), "t".into()).await;
+    assert_eq!(granted.unwrap(), sample::grant());
+    assert_eq!(heard.only(), format!("{:?}", (id, room, "t")));
 
     let new = NewKey { name: "n".into(), roles: vec!["user".into()], ttl_ms: Some(9) };
     let created = remote.create_key(soon(), by.clone(), new.clone()).await.unwrap();

@@ -1,10 +1,10 @@
 //! One value of each type, with every field set to something that is not its default.
 use bytes::Bytes;
 use domain::{
-    Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Incarnation, Item,
-    JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Position, PresenceCounts,
-    PresenceEntry, PresenceTotals, Principal, PrincipalId, Rights, RoomName, RoomSettings, Sender,
-    Verified, Who,
+    Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Grant, Incarnation, Item,
+    JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Overrides, Position,
+    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Rights, RoomName,
+    RoomSettings, Sender, Verified, Who,
 };
 use rpc::admin::{AuditRow, Member, RoomDetail, RoomInfo, Stats};
 use rpc::auth::{CreatedKey, KeyInfo};
@@ -21,7 +21,8 @@ pub fn id(subject: &str) -> PrincipalId {
 }
 
 pub fn principal(role: &str) -> Principal {
-    Principal { id: id("alice"), name: "Älice".into(), roles: vec!["user".into(), role.into()] }
+    let roles = vec!["user".into(), role.into()];
+    Principal { id: id("alice"), name: "Älice".into(), roles, grants: vec![room()] }
 }
 
 pub fn connection() -> ConnectionId {
@@ -138,7 +139,20 @@ pub fn gateway_info() -> GatewayInfo {
 }
 
 pub fn verified(role: &str) -> Verified {
-    Verified { principal: principal(role), expires_at_ms: Some(1_700_000_000_000) }
+    let rooms = vec![grant(), Grant::new(RoomName::parse("other").unwrap())];
+    Verified { principal: principal(role), expires_at_ms: Some(1_700_000_000_000), rooms }
+}
+
+pub fn grant() -> Grant {
+    let overrides =
+        Overrides { presence: Some(false), join_leave: None, push_join_leave: Some(true) };
+    Grant {
+        room: room(),
+        until_ms: Some(1_700_000_000_001),
+        info: Bytes::from_static(b"{\"a\":1}"),
+        data: Bytes::from_static(b"[]"),
+        overrides,
+    }
 }
 
 pub fn key() -> KeyInfo {

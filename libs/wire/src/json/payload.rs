@@ -38,6 +38,24 @@ pub(super) fn compact(value: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(value.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect()))
 }
 
+/// How many objects a JSON value holds, itself included, and how deep they nest.
+pub(super) fn objects(value: &[u8]) -> (usize, usize) {
+    let (mut count, mut depth, mut deepest) = (0, 0_usize, 0);
+    let _all = scan(value, |byte| {
+        match byte {
+            b'{' => {
+                count += 1;
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        true
+    });
+    (count, deepest)
+}
+
 /// Shows `each` the bytes that stand outside of strings, until it says no.
 fn scan(value: &[u8], mut each: impl FnMut(u8) -> bool) -> Option<()> {
     let mut bytes = value.iter();

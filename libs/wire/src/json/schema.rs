@@ -1,96 +1,23 @@
 //! The fields of every message: the protocol's schema as far as we speak it.
 //!
-//! Names as in the schema. Envelopes hold each possible body as an option; `envelope` turns them
-//! into the crate's own types.
+//! Names as in the schema; their Protobuf numbers stand where the types are declared.
 use std::fmt;
 
-use bytes::Bytes;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
-use super::value::{Value, message};
+use super::value::{Draft, Value, message};
+use crate::envelope::{About, Channel, Data, Ended, Nothing, RawCommand, RawPush, RawReply};
 use crate::{
-    ClientInfo, ConnectRequest, ConnectResult, ErrorBody, HistoryRequest, HistoryResult,
-    PresenceResult, PresenceStatsResult, Publication, PublishRequest, RefreshRequest,
-    RefreshResult, RpcRequest, RpcResult, SendRequest, StreamPosition, SubRefreshRequest,
-    SubRefreshResult, SubscribeRequest, SubscribeResult,
+    ClientInfo, ConnectRequest, ConnectResult, DisconnectPush, ErrorBody, FILTER_NODES_MAX,
+    FilterNode, HistoryRequest, HistoryResult, PresenceResult, PresenceStatsResult, Publication,
+    PublishRequest, RefreshPush, RefreshRequest, RefreshResult, RpcRequest, RpcResult, SUBS_MAX,
+    SendRequest, StreamPosition, SubRefreshRequest, SubRefreshResult, SubscribePush,
+    SubscribeRequest, SubscribeResult,
 };
 
-/// Several requests name a channel and nothing else.
-#[derive(Default)]
-pub(super) struct Channel {
-    pub(super) channel: String,
-}
-
-/// A result, or a ping, without a field.
-#[derive(Default)]
-pub(super) struct Nothing;
-
-/// What a join or leave says.
-#[derive(Default)]
-pub(super) struct About {
-    pub(super) info: ClientInfo,
-}
-
-/// Why a subscription was ended.
-#[derive(Default)]
-pub(super) struct Ended {
-    pub(super) code: u32,
-    pub(super) reason: String,
-}
-
-/// A message on no channel.
-#[derive(Default)]
-pub(super) struct Data {
-    pub(super) data: Bytes,
-}
-
-/// A command as it stands on the wire.
-#[derive(Default)]
-pub(super) struct RawCommand {
-    pub(super) id: u32,
-    pub(super) connect: Option<ConnectRequest>,
-    pub(super) subscribe: Option<SubscribeRequest>,
-    pub(super) unsubscribe: Option<Channel>,
-    pub(super) publish: Option<PublishRequest>,
-    pub(super) presence: Option<Channel>,
-    pub(super) presence_stats: Option<Channel>,
-    pub(super) history: Option<HistoryRequest>,
-    pub(super) ping: Option<Nothing>,
-    pub(super) send: Option<SendRequest>,
-    pub(super) rpc: Option<RpcRequest>,
-    pub(super) refresh: Option<RefreshRequest>,
-    pub(super) sub_refresh: Option<SubRefreshRequest>,
-}
-
-/// A reply, a push or a ping as it stands on the wire.
-#[derive(Default)]
-pub(super) struct RawReply {
-    pub(super) id: u32,
-    pub(super) error: Option<ErrorBody>,
-    pub(super) push: Option<RawPush>,
-    pub(super) connect: Option<ConnectResult>,
-    pub(super) subscribe: Option<SubscribeResult>,
-    pub(super) unsubscribe: Option<Nothing>,
-    pub(super) publish: Option<Nothing>,
-    pub(super) presence: Option<PresenceResult>,
-    pub(super) presence_stats: Option<PresenceStatsResult>,
-    pub(super) history: Option<HistoryResult>,
-    pub(super) rpc: Option<RpcResult>,
-    pub(super) refresh: Option<RefreshResult>,
-    pub(super) sub_refresh: Option<SubRefreshResult>,
-}
-
-/// A push as it stands on the wire.
-#[derive(Default)]
-pub(super) struct RawPush {
-    pub(super) channel: String,
-    pub(super) publication: Option<Publication>,
-    pub(super) join: Option<About>,
-    pub(super) leave: Option<About>,
-    pub(super) unsubscribe: Option<Ended>,
-    pub(super) message: Option<Data>,
-}
+/// Objects in the positions of a connect: themselves and the filters of all of them.
+const POSITIONS_MAX: usize = SUBS_MAX + FILTER_NODES_MAX;
 
 message! { RawCommand {
     "id" => id, "connect" => connect, "subscribe" => subscribe, "unsubscribe" => unsubscribe,
@@ -105,8 +32,9 @@ message! { RawReply {
     "sub_refresh" => sub_refresh,
 } }
 message! { RawPush {
-    "channel" => channel, "pub" => publication, "join" => join, "leave" => leave,
-    "unsubscribe" => unsubscribe, "message" => message,
+    "id" => id, "channel" => channel, "pub" => publication, "join" => join, "leave" => leave,
+    "unsubscribe" => unsubscribe, "message" => message, "subscribe" => subscribe,
+    "disconnect" => disconnect, "refresh" => refresh,
 } }
 
 message! { Channel { "channel" => channel } }
@@ -116,11 +44,15 @@ message! { Data { "data" => data } }
 
 message! { ConnectRequest {
     "token" => token, "data" => data, "subs" => subs, "name" => name, "version" => version,
+    "headers" => headers,
 } }
-message! { SubscribeRequest {
+message! { SubscribeRequest up to POSITIONS_MAX {
     "channel" => channel, "token" => token, "recover" => recover, "epoch" => epoch,
     "offset" => offset, "data" => data, "positioned" => positioned, "recoverable" => recoverable,
-    "join_leave" => join_leave, "delta" => delta, "flag" => flag, "type" => kind,
+    "join_leave" => join_leave, "delta" => delta, "tf" => tf, "flag" => flag, "type" => kind,
+} }
+message! { FilterNode {
+    "op" => op, "key" => key, "cmp" => cmp, "val" => val, "vals" => vals, "nodes" => nodes,
 } }
 message! { PublishRequest { "channel" => channel, "data" => data } }
 message! { HistoryRequest {
@@ -135,12 +67,14 @@ message! { SubRefreshRequest { "channel" => channel, "token" => token, "type" =>
 message! { ErrorBody { "code" => code, "message" => message, "temporary" => temporary } }
 message! { ConnectResult {
     "client" => client, "version" => version, "expires" => expires, "ttl" => ttl, "data" => data,
-    "subs" => subs, "ping" => ping, "pong" => pong, "time" => time,
+    "subs" => subs, "ping" => ping, "pong" => pong, "session" => session, "node" => node,
+    "time" => time,
 } }
 message! { SubscribeResult {
     "expires" => expires, "ttl" => ttl, "recoverable" => recoverable, "epoch" => epoch,
     "publications" => publications, "recovered" => recovered, "offset" => offset,
     "positioned" => positioned, "data" => data, "was_recovering" => was_recovering,
+    "delta" => delta, "id" => id,
 } }
 message! { PresenceResult { "presence" => presence always } }
 message! { PresenceStatsResult { "num_clients" => num_clients always, "num_users" => num_users always } }
@@ -153,7 +87,14 @@ message! { SubRefreshResult { "expires" => expires, "ttl" => ttl } }
 
 message! { Publication {
     "data" => data, "info" => info, "offset" => offset, "tags" => tags, "time" => time,
+    "delta" => delta,
 } }
+message! { SubscribePush {
+    "recoverable" => recoverable, "epoch" => epoch, "offset" => offset,
+    "positioned" => positioned, "data" => data,
+} }
+message! { DisconnectPush { "code" => code, "reason" => reason, "reconnect" => reconnect } }
+message! { RefreshPush { "expires" => expires, "ttl" => ttl } }
 message! { ClientInfo {
     "user" => user always, "client" => client always, "conn_info" => conn_info, "chan_info" => chan_info,
 } }
@@ -162,8 +103,8 @@ impl Value for Nothing {
     fn is_zero(&self) -> bool {
         false
     }
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{}");
+    fn write(&self, out: &mut Draft) {
+        out.put(b"{}");
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         input.deserialize_map(AnyObject)
@@ -182,6 +123,6 @@ impl<'de> Visitor<'de> for AnyObject {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Nothing, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Nothing)
+        Ok(Nothing {})
     }
 }

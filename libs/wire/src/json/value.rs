@@ -12,13 +12,56 @@ use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
 use super::payload;
+use crate::{FILTER_DEPTH_MAX, FILTER_NODES_MAX, FilterNode, Uncarried};
+
+/// A message that is being written.
+pub(super) struct Draft {
+    text: Vec<u8>,
+    /// Whether a payload could not be embedded.
+    uncarried: bool,
+}
+
+impl Draft {
+    /// Begins a message of roughly so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { text: Vec::with_capacity(bytes), uncarried: false }
+    }
+
+    /// The message, unless it holds what JSON cannot carry.
+    pub(super) fn finish(self) -> Result<Bytes, Uncarried> {
+        if self.uncarried { Err(Uncarried) } else { Ok(self.text.into()) }
+    }
+
+    /// Appends text as it stands.
+    pub(super) fn put(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+    }
+
+    /// Appends the key of an object's next field.
+    pub(super) fn put_key(&mut self, name: &str) {
+        if self.text.last() != Some(&b'{') {
+            self.put(b",");
+        }
+        self.put(b"\"");
+        self.put(name.as_bytes());
+        self.put(b"\":");
+    }
+
+    /// Appends a JSON string. No raw newline comes out: they are escaped.
+    fn put_text(&mut self, text: &str) {
+        // Neither serialising a str nor writing into a Vec can fail.
+        let _ = serde_json::to_writer(&mut self.text, text);
+    }
+}
 
 /// A value of the wire. Its default is the zero value of the protocol.
 pub(super) trait Value: Sized + Default {
     /// Whether it is left out.
     fn is_zero(&self) -> bool;
     /// Appends it.
-    fn write(&self, out: &mut Vec<u8>);
+    fn write(&self, out: &mut Draft);
+    /// Most objects that a map of such values may hold, however deep.
+    const OBJECTS_MAX: usize = usize::MAX;
     /// Reads it; `null` was dealt with before.
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error>;
 }
@@ -38,9 +81,9 @@ macro_rules! numbers {
             fn is_zero(&self) -> bool {
                 *self == 0
             }
-            fn write(&self, out: &mut Vec<u8>) {
+            fn write(&self, out: &mut Draft) {
                 // Writing into a Vec cannot fail.
-                let _ = write!(out, "{self}");
+                let _ = write!(out.text, "{self}");
             }
             fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
                 Self::deserialize(input)
@@ -55,8 +98,8 @@ impl Value for bool {
     fn is_zero(&self) -> bool {
         !self
     }
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if *self { b"true" } else { b"false" });
+    fn write(&self, out: &mut Draft) {
+        out.put(if *self { b"true" } else { b"false" });
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         Self::deserialize(input)
@@ -67,24 +110,23 @@ impl Value for String {
     fn is_zero(&self) -> bool {
         self.is_empty()
     }
-    fn write(&self, out: &mut Vec<u8>) {
-        write_text(self, out);
+    fn write(&self, out: &mut Draft) {
+        out.put_text(self);
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         Self::deserialize(input)
     }
 }
 
-/// A payload. One that JSON cannot carry is written as `null`, so that it never breaks its frame;
-/// whoever must know asks `Format::payload` before.
+/// A payload. One that JSON cannot carry spoils the whole message: nothing half true goes out.
 impl Value for Bytes {
     fn is_zero(&self) -> bool {
         self.is_empty()
     }
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Draft) {
         match payload::embed(self) {
-            Some(value) => out.extend_from_slice(&value),
-            None => out.extend_from_slice(b"null"),
+            Some(value) => out.put(&value),
+            None => out.uncarried = true,
         }
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
@@ -99,10 +141,10 @@ impl<T: Value> Value for Option<T> {
     fn is_zero(&self) -> bool {
         self.is_none()
     }
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Draft) {
         match self {
             Some(value) => value.write(out),
-            None => out.extend_from_slice(b"null"),
+            None => out.put(b"null"),
         }
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
@@ -114,15 +156,15 @@ impl<T: Value> Value for Vec<T> {
     fn is_zero(&self) -> bool {
         self.is_empty()
     }
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'[');
+    fn write(&self, out: &mut Draft) {
+        out.put(b"[");
         for (index, value) in self.iter().enumerate() {
             if index > 0 {
-                out.push(b',');
+                out.put(b",");
             }
             value.write(out);
         }
-        out.push(b']');
+        out.put(b"]");
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let values = Vec::<Read<T>>::deserialize(input)?;
@@ -134,38 +176,55 @@ impl<T: Value> Value for BTreeMap<String, T> {
     fn is_zero(&self) -> bool {
         self.is_empty()
     }
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'{');
+    fn write(&self, out: &mut Draft) {
+        out.put(b"{");
         for (index, (key, value)) in self.iter().enumerate() {
             if index > 0 {
-                out.push(b',');
+                out.put(b",");
             }
-            write_text(key, out);
-            out.push(b':');
+            out.put_text(key);
+            out.put(b":");
             value.write(out);
         }
-        out.push(b'}');
+        out.put(b"}");
     }
     fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let values = BTreeMap::<String, Read<T>>::deserialize(input)?;
+        let values = if T::OBJECTS_MAX == usize::MAX {
+            BTreeMap::<String, Read<T>>::deserialize(input)?
+        } else {
+            // One more is the map itself.
+            measured(input, T::OBJECTS_MAX.saturating_add(1), usize::MAX)?
+        };
         Ok(values.into_iter().map(|(key, Read(value))| (key, value)).collect())
     }
 }
 
-/// Appends a JSON string. No raw newline comes out: they are escaped.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Neither serialising a str nor writing into a Vec can fail.
-    let _ = serde_json::to_writer(out, text);
+impl Value for Box<FilterNode> {
+    fn is_zero(&self) -> bool {
+        false
+    }
+    fn write(&self, out: &mut Draft) {
+        self.as_ref().write(out);
+    }
+    fn read<'de, D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let Read(node) = measured(input, FILTER_NODES_MAX, FILTER_DEPTH_MAX)?;
+        Ok(Self::new(node))
+    }
 }
 
-/// Appends the key of an object's next field.
-pub(super) fn write_key(name: &str, out: &mut Vec<u8>) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
+/// Reads a value that holds so many objects at most and nests them so deep. An empty object costs
+/// three bytes on the wire and a hundred times as much in memory: they are counted before.
+fn measured<'de, D, T>(input: D, objects_max: usize, depth_max: usize) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(input)?;
+    let (objects, depth) = payload::objects(raw.get().as_bytes());
+    if objects > objects_max || depth > depth_max {
+        return Err(D::Error::custom("more than a list may hold"));
     }
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+    serde_json::from_str(raw.get()).map_err(D::Error::custom)
 }
 
 /// Reads a key as its index in a table of names; `None` for one that is not there.
@@ -189,24 +248,25 @@ impl Visitor<'_> for KeyOf {
 }
 
 /// Declares the fields of a message: name on the wire, field of the struct, `always` if it is
-/// written even when zero.
+/// written even when zero. `up to` bounds the objects in a map of such messages.
 macro_rules! message {
-    ($message:ty { $($name:literal => $field:ident $($always:ident)?),* $(,)? }) => {
+    ($message:ident $(up to $objects:ident)? { $($name:literal => $field:ident $($always:ident)?),* $(,)? }) => {
         impl $crate::json::value::Value for $message {
             fn is_zero(&self) -> bool {
                 // A message inside another one is written whenever it is there.
                 false
             }
+            $(const OBJECTS_MAX: usize = $objects;)?
 
-            fn write(&self, out: &mut Vec<u8>) {
-                out.push(b'{');
+            fn write(&self, out: &mut Draft) {
+                out.put(b"{");
                 $(
                     if message!(@ $($always)?) || !self.$field.is_zero() {
-                        $crate::json::value::write_key($name, out);
+                        out.put_key($name);
                         self.$field.write(out);
                     }
                 )*
-                out.push(b'}');
+                out.put(b"}");
             }
 
             fn read<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use openidconnect::core::CoreJsonWebKeySet;
+use serde_json::Value;
 
 /// Longest key id in bytes, in a set and in a token.
 pub const KID_BYTES_MAX: usize = 128;
@@ -27,6 +28,9 @@ pub enum BadSet {
     /// Nothing in it can verify a token.
     #[error("the set has no key that signs with RS256, PS256, ES256 or EdDSA")]
     NoneUsable,
+    /// It is no key set.
+    #[error("not a JSON object with a list `keys`")]
+    Unreadable,
 }
 
 /// A public key and what it may verify.
@@ -43,29 +47,54 @@ impl VerifyingKey {
         self.algorithms.contains(&algorithm)
     }
 
-    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+    fn from_jwk(jwk: &Jwk, served: fn(&Jwk) -> Option<&'static [Algorithm]>) -> Option<Self> {
         // A set that also serves encryption must mark every key; without a mark all are for signing.
         if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
             return None;
         }
-        let declared = jwk.common.key_algorithm;
-        let algorithms: &'static [Algorithm] = match (&jwk.algorithm, declared) {
-            (AlgorithmParameters::RSA(_), None) => &[Algorithm::RS256, Algorithm::PS256],
-            (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::RS256)) => &[Algorithm::RS256],
-            (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => &[Algorithm::PS256],
-            (AlgorithmParameters::EllipticCurve(ec), None | Some(KeyAlgorithm::ES256))
-                if ec.curve == EllipticCurve::P256 =>
-            {
-                &[Algorithm::ES256]
-            }
-            (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
-                if pair.curve == EllipticCurve::Ed25519 =>
-            {
-                &[Algorithm::EdDSA]
-            }
-            _ => return None,
-        };
+        let algorithms = served(jwk)?;
         Some(Self { key: DecodingKey::from_jwk(jwk).ok()?, algorithms })
+    }
+}
+
+/// What a key of an issuer may be used for.
+fn of_issuer(jwk: &Jwk) -> Option<&'static [Algorithm]> {
+    match (&jwk.algorithm, jwk.common.key_algorithm) {
+        (AlgorithmParameters::RSA(_), None) => Some(&[Algorithm::RS256, Algorithm::PS256]),
+        (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::RS256)) => Some(&[Algorithm::RS256]),
+        (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => Some(&[Algorithm::PS256]),
+        (AlgorithmParameters::EllipticCurve(ec), None | Some(KeyAlgorithm::ES256))
+            if ec.curve == EllipticCurve::P256 =>
+        {
+            Some(&[Algorithm::ES256])
+        }
+        (AlgorithmParameters::OctetKeyPair(pair), None | Some(KeyAlgorithm::EdDSA))
+            if pair.curve == EllipticCurve::Ed25519 =>
+        {
+            Some(&[Algorithm::EdDSA])
+        }
+        _ => None,
+    }
+}
+
+/// What a key of the operator may be used for: the longer hashes too.
+fn of_operator(jwk: &Jwk) -> Option<&'static [Algorithm]> {
+    use Algorithm::{ES384, PS256, PS384, PS512, RS256, RS384, RS512};
+    match (&jwk.algorithm, jwk.common.key_algorithm) {
+        (AlgorithmParameters::RSA(_), declared) => match declared {
+            None => Some(&[RS256, RS384, RS512, PS256, PS384, PS512]),
+            Some(KeyAlgorithm::RS384) => Some(&[RS384]),
+            Some(KeyAlgorithm::RS512) => Some(&[RS512]),
+            Some(KeyAlgorithm::PS384) => Some(&[PS384]),
+            Some(KeyAlgorithm::PS512) => Some(&[PS512]),
+            Some(_) => of_issuer(jwk),
+        },
+        (AlgorithmParameters::EllipticCurve(ec), None | Some(KeyAlgorithm::ES384))
+            if ec.curve == EllipticCurve::P384 =>
+        {
+            Some(&[ES384])
+        }
+        _ => of_issuer(jwk),
     }
 }
 
@@ -74,15 +103,36 @@ pub fn usable(set: &CoreJsonWebKeySet) -> Result<KeyMap, BadSet> {
     if set.keys().len() > KEYS_MAX {
         return Err(BadSet::TooMany(set.keys().len()));
     }
+    let values = set.keys().iter().filter_map(|key| serde_json::to_value(key).ok());
+    collect(values, of_issuer)
+}
+
+/// The usable keys of an operator's own set, given as JSON.
+pub fn usable_own(text: &str) -> Result<KeyMap, BadSet> {
+    #[derive(serde::Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let set: Set = serde_json::from_str(text).map_err(|_| BadSet::Unreadable)?;
+    if set.keys.len() > KEYS_MAX {
+        return Err(BadSet::TooMany(set.keys.len()));
+    }
+    collect(set.keys.into_iter(), of_operator)
+}
+
+fn collect(
+    values: impl Iterator<Item = Value>,
+    served: fn(&Jwk) -> Option<&'static [Algorithm]>,
+) -> Result<KeyMap, BadSet> {
     let mut keys = KeyMap::new();
-    for key in set.keys() {
-        let jwk = serde_json::to_value(key).and_then(serde_json::from_value::<Jwk>);
-        let Ok(jwk) = jwk else { continue };
+    for value in values {
+        // A key of a sort that is not known is passed over: others may be of use.
+        let Ok(jwk) = serde_json::from_value::<Jwk>(value) else { continue };
         let Some(kid) = jwk.common.key_id.clone() else { continue };
         if kid.is_empty() || kid.len() > KID_BYTES_MAX {
             continue;
         }
-        if let Some(key) = VerifyingKey::from_jwk(&jwk) {
+        if let Some(key) = VerifyingKey::from_jwk(&jwk, served) {
             keys.entry(kid).or_insert_with(|| Arc::new(key));
         }
     }
@@ -98,11 +148,11 @@ mod tests {
     const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
     const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
-    fn ec(kid: &str) -> serde_json::Value {
+    fn ec(kid: &str) -> Value {
         json!({"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": kid, "use": "sig", "alg": "ES256"})
     }
 
-    fn read(keys: Vec<serde_json::Value>) -> Result<KeyMap, BadSet> {
+    fn read(keys: Vec<Value>) -> Result<KeyMap, BadSet> {
         usable(&serde_json::from_value(json!({ "keys": keys })).unwrap())
     }
 
@@ -139,6 +189,28 @@ mod tests {
     fn a_set_without_use_or_alg_is_read() {
         let key = json!({"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": "plain"});
         assert!(read(vec![key]).unwrap()["plain"].serves(Algorithm::ES256));
+    }
+
+    #[test]
+    fn an_operators_key_serves_the_longer_hashes_and_never_a_secrets() {
+        let rsa = |alg: Option<&str>| {
+            let mut key = json!({"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"});
+            if let Some(alg) = alg {
+                key["alg"] = json!(alg);
+            }
+            usable_own(&json!({ "keys": [key] }).to_string())
+        };
+        let serves = |alg| rsa(alg).map(|keys| keys["r"].algorithms.len()).unwrap_or_default();
+        assert_eq!(serves(None), 6);
+        for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+            assert_eq!(serves(Some(alg)), 1, "{alg}");
+        }
+        for alg in ["HS256", "ES256", "none"] {
+            assert_eq!(serves(Some(alg)), 0, "{alg}");
+        }
+        for family in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512, Algorithm::ES256] {
+            assert!(!rsa(None).unwrap()["r"].serves(family), "{family:?}");
+        }
     }
 
     #[test]

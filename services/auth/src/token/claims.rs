@@ -52,9 +52,7 @@ impl Claims {
                 return Err(bad("the token was made for another client"));
             }
         }
-        let plain = |c: char| !c.is_control();
-        if self.sub.is_empty() || self.sub.len() > SUBJECT_BYTES_MAX || !self.sub.chars().all(plain)
-        {
+        if self.sub.is_empty() || !is_plain(&self.sub) {
             return Err(bad("the token's subject is empty or too long"));
         }
         if self.iat.is_some_and(|iat| !is_time(iat) || iat > now_s + leeway_s) {
@@ -68,9 +66,11 @@ impl Claims {
             return Err(Error::new(ErrorReason::CredentialExpired, "the token has ended"));
         }
         let roles = role::from_claims(&self.rest, &issuer.roles_claim);
-        let name = self.name();
-        let principal = Principal { id: PrincipalId::new(self.iss, self.sub), name, roles };
-        Ok(Verified { principal, expires_at_ms: Some(milliseconds(self.exp)) })
+        let name = shown_name(&self.rest, &self.sub);
+        let id = PrincipalId::new(self.iss, self.sub);
+        let principal = Principal { id, name, roles, grants: Vec::new() };
+        let expires_at_ms = Some(milliseconds(self.exp));
+        Ok(Verified { principal, expires_at_ms, rooms: Vec::new() })
     }
 
     /// Keycloak says `typ`; others say `at+jwt` in the header, or nothing at all.
@@ -81,27 +81,30 @@ impl Claims {
         };
         if fits { Ok(()) } else { Err(bad("the token is no access token")) }
     }
-
-    /// A name for people: bounded, without control characters, never empty.
-    fn name(&self) -> String {
-        let candidates = ["preferred_username", "name"].iter().filter_map(|claim| {
-            let text = self.rest.get(*claim)?.as_str()?;
-            let shown: String =
-                text.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-            let trimmed = shown.trim();
-            (!trimmed.is_empty()).then(|| trimmed.to_owned())
-        });
-        let subject = || self.sub.chars().take(NAME_CHARS_MAX).collect();
-        candidates.into_iter().next().unwrap_or_else(subject)
-    }
 }
 
-fn is_time(seconds: f64) -> bool {
+/// A name for people: bounded, without control characters, and empty only if the subject is.
+pub(super) fn shown_name(claims: &Map<String, Value>, subject: &str) -> String {
+    let mut candidates = ["preferred_username", "name"].iter().filter_map(|claim| {
+        let text = claims.get(*claim)?.as_str()?;
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+        let trimmed = shown.trim();
+        (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    });
+    candidates.next().unwrap_or_else(|| subject.chars().take(NAME_CHARS_MAX).collect())
+}
+
+/// Whether a text can be stored and shown as part of an id.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.len() <= SUBJECT_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+pub(super) fn is_time(seconds: f64) -> bool {
     (0.0..=SECONDS_MAX).contains(&seconds)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "bounded by the year 9999")]
-fn milliseconds(seconds: f64) -> i64 {
+pub(super) fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1000.0) as i64
 }
 
@@ -118,7 +121,8 @@ mod tests {
     fn named(extra: Value) -> String {
         let mut claims = json!({"iss": "i", "sub": "s-1", "exp": 10});
         claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        serde_json::from_value::<Claims>(claims).unwrap().name()
+        let claims = serde_json::from_value::<Claims>(claims).unwrap();
+        shown_name(&claims.rest, &claims.sub)
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! `connect`: who is it? Everything behind it waits for the answer.
 //!
 //! Only a credential that is proved bad closes for good; whatever keeps auth from deciding is an
-//! error reply with which the SDK comes back.
+//! error reply with which the SDK comes back. Rooms that the token names are joined on the way, and
+//! read from after the answer.
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Credential, Error, ErrorReason, PresenceChange, Principal, Verified};
+use domain::{
+    Credential, Error, ErrorReason, Face, PresenceChange, Principal, PrincipalId, Verified,
+};
 use serde_json::json;
 use wire::{CloseCode, ConnectRequest, ConnectResult, ReplyBody, SubscribeResult};
 
+use super::server_side;
+use super::subscribe::Entered;
 use crate::clock::now_ms;
 use crate::connection::timer::Clock;
 use crate::connection::{Connection, Identity, Stage};
@@ -24,22 +29,37 @@ pub async fn run(connection: &Rc<Connection>, id: u32, request: ConnectRequest) 
     if id == 0 {
         return connection.close(CloseCode::BadRequest, "a command without an id");
     }
-    if request.token.is_empty() {
-        return connection.close(CloseCode::BadRequest, "a token is needed");
-    }
+    let credential = match request.token {
+        token if token.is_empty() => Credential::Anonymous,
+        token => Credential::Bearer(token),
+    };
+    let anonymous = matches!(credential, Credential::Anonymous);
     connection.set_stage(Stage::Connecting);
     let authenticated_ms = now_ms();
-    match verify(connection, request.token).await {
-        Ok(verified) => accept(connection, id, verified, authenticated_ms),
-        Err(error) => refuse(connection, id, &error),
+    let verified = match verify(connection, credential).await {
+        Ok(verified) => verified,
+        Err(error) if anonymous && !error.transient() => {
+            return connection.close(CloseCode::BadRequest, "a token is needed");
+        }
+        Err(error) => return refuse(connection, id, &error),
+    };
+    let Verified { principal, expires_at_ms, rooms } = verified;
+    let expires_at_ms = Cell::new(expires_at_ms);
+    let identity = Rc::new(Identity { principal, authenticated_ms, expires_at_ms });
+    match server_side::join(connection, &identity.principal, rooms, request.subs).await {
+        Ok(entered) => accept(connection, id, &identity, entered),
+        Err(error) => {
+            server_side::undo(connection);
+            refuse(connection, id, &error);
+        }
     }
 }
 
-async fn verify(connection: &Connection, token: String) -> Result<Verified, Error> {
+async fn verify(connection: &Connection, credential: Credential) -> Result<Verified, Error> {
     let gateway = connection.gateway();
     // Many connects at once wait here, before they ask anybody.
     let _turn = gateway.connect_turn().await?;
-    gateway.peers().verify(Credential::Bearer(token)).await
+    gateway.peers().verify(credential).await
 }
 
 fn refuse(connection: &Connection, id: u32, error: &Error) {
@@ -54,27 +74,38 @@ fn refuse(connection: &Connection, id: u32, error: &Error) {
     connection.worker().set_clock(stale, connection.id(), Clock::Stale);
 }
 
-fn accept(connection: &Rc<Connection>, id: u32, verified: Verified, authenticated_ms: i64) {
+/// Lets the connection act. Nothing is awaited, so that no push comes before the answer.
+fn accept(
+    connection: &Rc<Connection>,
+    id: u32,
+    identity: &Rc<Identity>,
+    mut entered: Vec<Entered>,
+) {
     let gateway = connection.gateway();
-    let Verified { principal, expires_at_ms } = verified;
-    if !gateway.hub().admit(&principal.id) {
+    if !gateway.hub().admit(&identity.principal.id) {
+        server_side::undo(connection);
         let text = "too many connections of this user";
         return refuse(connection, id, &Error::new(ErrorReason::LimitExceeded, text));
     }
-    let identity =
-        Rc::new(Identity { principal, authenticated_ms, expires_at_ms: Cell::new(expires_at_ms) });
     connection.set_stage(Stage::Ready(identity.clone()));
-    // An order may have come while auth was asked: it concerns this connection.
-    if let Some((code, reason)) =
-        gateway.orders().disconnects(&identity.principal.id, authenticated_ms)
-    {
+    // An order may have come meanwhile: it concerns this connection, or a room that it is in.
+    let since = identity.authenticated_ms;
+    let own = &identity.principal.id;
+    let disconnects = |target: &PrincipalId| gateway.orders().disconnects(target, since);
+    if let Some((code, reason)) = disconnects(own).or_else(|| disconnects(&own.seen())) {
         return connection.close(code, &reason);
     }
-    gateway.roster().push(PresenceChange::Connected(connection.who(&identity)));
-    let result = result(connection, &identity);
+    entered.retain(|entered| server_side::still_holds(connection, identity, entered));
+    gateway.roster().push(PresenceChange::Connected(connection.who(identity)));
+    let mut result = result(connection, identity);
+    for Entered { member, terms, result: subscribed } in &mut entered {
+        connection.announce(identity, member, terms);
+        result.subs.insert(member.room.name().as_str().to_owned(), std::mem::take(subscribed));
+    }
     connection.reply(id, ReplyBody::Connect(Box::new(result)));
+    entered.iter().for_each(|entered| entered.member.go_live());
     connection.start_pings();
-    connection.arm_expiry(&identity);
+    connection.arm_expiry(identity);
 }
 
 fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
@@ -101,6 +132,7 @@ fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
         ping: if connection.native_pings() { 0 } else { ping_s },
         pong: !connection.native_pings(),
         time: now,
+        ..ConnectResult::default()
     }
 }
 
@@ -111,8 +143,8 @@ fn data(connection: &Connection, identity: &Identity) -> Bytes {
     let channel = settings.user_channel.then(|| user_channel(&identity.principal));
     json_bytes(&json!({
         "gateway": gateway.id().as_str(),
-        "user": &*identity.principal.id.subject,
-        "name": identity.principal.name,
+        "user": identity.principal.id.user(),
+        "name": Face::of(&identity.principal.name).name,
         "user_channel": channel,
         "degraded": gateway.degraded(),
     }))

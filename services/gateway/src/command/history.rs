@@ -17,7 +17,7 @@ pub async fn run(connection: &Connection, identity: &Identity, id: u32, request:
         .since
         .map(|since| Position { epoch: Epoch::new(since.epoch), offset: since.offset });
     let asked = History {
-        principal: identity.principal.clone(),
+        principal: connection.acting(identity, &room),
         room,
         since,
         // Negative asks for as many as allowed.

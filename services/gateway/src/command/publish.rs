@@ -9,7 +9,7 @@ use domain::{Envelope, Error, ErrorReason, MESSAGE_BYTES_MAX, MessageId, Result,
 use rpc::rooms::{Publish, Published};
 use serde::Deserialize;
 use tracing::Instrument;
-use wire::{CloseCode, ErrorCode, PublishRequest, ReplyBody};
+use wire::{CloseCode, ErrorCode, Format, PublishRequest, ReplyBody};
 
 use super::{Flow, room_or_refuse, settings_of};
 use crate::connection::{Connection, Identity};
@@ -66,14 +66,15 @@ pub async fn publish(
     }
     let span = tracing::info_span!("publish", room = %room, gateway = %gateway.id());
     async {
+        check_shape(connection, identity, &room, &data).await?;
         let message_id = match given {
             Some(id) => id,
             None => message_id(connection, identity, &room, &data).await?,
         };
         let request = Publish {
+            principal: connection.acting(identity, &room),
+            sender: Some(connection.sender(identity, &room)),
             room,
-            principal: identity.principal.clone(),
-            sender: Some(connection.sender(identity)),
             message_id,
             gateway: Some(gateway.id().clone()),
             data,
@@ -82,6 +83,27 @@ pub async fn publish(
     }
     .instrument(span)
     .await
+}
+
+/// Refuses what is no JSON where the room's kind has the chat envelope: one such message, kept in
+/// the log, would close every JSON connection that comes to read it.
+async fn check_shape(
+    connection: &Connection,
+    identity: &Identity,
+    room: &RoomName,
+    data: &[u8],
+) -> Result<()> {
+    // What came in JSON is JSON.
+    if connection.carrier().format() == Format::Json || Format::Json.payload(data).is_some() {
+        return Ok(());
+    }
+    match settings_of(connection, &identity.principal, room).await? {
+        Some(settings) if settings.envelope == Envelope::Chat => {
+            Err(Error::invalid("the message must be a JSON value"))
+        }
+        // Whether one who may not know of the room may publish into it is for rooms to say.
+        _ => Ok(()),
+    }
 }
 
 async fn message_id(

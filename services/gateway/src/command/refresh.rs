@@ -16,7 +16,7 @@ pub async fn run(connection: &Connection, identity: &Identity, id: u32, request:
     }
     let peers = connection.gateway().peers();
     match peers.verify(Credential::Bearer(request.token)).await {
-        Ok(verified) if verified.principal.id != identity.principal.id => {
+        Ok(verified) if verified.principal.id.seen() != identity.principal.id.seen() => {
             connection.close(CloseCode::InvalidToken, "");
         }
         Ok(verified) => {

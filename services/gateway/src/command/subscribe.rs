@@ -1,15 +1,20 @@
 //! `subscribe`: authorise and read the head in one call, put the cursor there, then bind.
 //!
-//! The answer precedes every push of the room. What a client missed is in the answer or follows
-//! it, in order and from the same cursor; or the answer says honestly that it was not recovered.
+//! A token, if there is one, is proved before: it may open the room, and says when the subscription
+//! ends. The answer precedes every push of the room. What a client missed is in the answer or
+//! follows it, in order and from the same cursor; or the answer says honestly that it was not
+//! recovered.
+use std::cell::Cell;
 use std::rc::Rc;
 
-use domain::{Error, JoinLeave, Position, PresenceChange, RoomName, RoomSettings};
+use domain::{Error, ErrorReason, Grant, Position, Principal, PrincipalId, RoomName};
 use rpc::rooms::Joined;
 use wire::{CloseCode, ErrorBody, ErrorCode, ReplyBody, SubscribeRequest, SubscribeResult};
 
+use super::connect::ttl_of;
 use super::room_or_refuse;
 use crate::clock::now_ms;
+use crate::connection::subscription::Terms;
 use crate::connection::{Connection, Identity};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
@@ -20,6 +25,36 @@ const FLAG_ERROR_IF_UNRECOVERABLE: i64 = 2;
 /// Reads of a room whose epoch is in doubt before the client is asked to come again.
 const SETTLES_MAX: u32 = 20;
 const SETTLE_STEP: std::time::Duration = std::time::Duration::from_millis(100);
+/// What a publication in an answer costs beside its payload, roughly, in bytes.
+const PUBLICATION_OVERHEAD_BYTES: usize = 512;
+
+/// Why a subscribe is not answered with a result.
+enum Refusal {
+    Error(ErrorBody),
+    Close(CloseCode, &'static str),
+}
+
+/// How a connection comes into a room.
+pub(super) struct Entry<'a> {
+    /// As whom; a grant is not in it yet.
+    pub principal: &'a Principal,
+    /// What a token says of the room.
+    pub grant: Option<Grant>,
+    /// Whether the server wants it, not the client.
+    pub by_server: bool,
+    /// What is left of the bytes that may stand in the answer.
+    pub bytes_left: &'a Cell<usize>,
+}
+
+/// A subscription that is complete, but not fed yet.
+pub(super) struct Entered {
+    /// The reader.
+    pub member: Rc<Member>,
+    /// On what terms.
+    pub terms: Rc<Terms>,
+    /// What the client is told.
+    pub result: SubscribeResult,
+}
 
 /// Answers the command, and from then on feeds the connection.
 pub async fn run(
@@ -29,24 +64,34 @@ pub async fn run(
     request: SubscribeRequest,
 ) {
     let Some(room) = room_or_refuse(connection, id, &request.channel) else { return };
-    if let Err(refusal) = check(connection, &request, &room) {
-        return match refusal {
-            Refusal::Error(error) => connection.refuse(id, error),
-            Refusal::Close(reason) => connection.close(CloseCode::BadRequest, reason),
-        };
-    }
-    if !connection.begin_subscription(&room) {
-        return connection.refuse(id, ErrorCode::AlreadySubscribed.body());
-    }
-    if let Err(error) = join(connection, identity, id, &request, &room).await {
-        connection.abandon_subscription(&room);
-        connection.refuse(id, error);
+    match subscribe(connection, identity, &request, &room).await {
+        Ok(Some(entered)) => {
+            connection.announce(identity, &entered.member, &entered.terms);
+            // From here to the first push nothing is awaited: the answer is queued before it.
+            connection.reply(id, ReplyBody::Subscribe(entered.result));
+            entered.member.go_live();
+        }
+        Ok(None) => {}
+        Err(Refusal::Error(error)) => connection.refuse(id, error),
+        Err(Refusal::Close(code, reason)) => connection.close(code, reason),
     }
 }
 
-enum Refusal {
-    Error(ErrorBody),
-    Close(&'static str),
+async fn subscribe(
+    connection: &Rc<Connection>,
+    identity: &Identity,
+    request: &SubscribeRequest,
+    room: &RoomName,
+) -> Result<Option<Entered>, Refusal> {
+    check(connection, request, room)?;
+    if !connection.begin_subscription(room) {
+        return Err(Refusal::Error(ErrorCode::AlreadySubscribed.body()));
+    }
+    let joined = join(connection, identity, request, room).await;
+    if !matches!(joined, Ok(Some(_))) {
+        connection.abandon_subscription(room);
+    }
+    joined
 }
 
 fn check(
@@ -55,7 +100,7 @@ fn check(
     room: &RoomName,
 ) -> Result<(), Refusal> {
     if !matches!(request.delta.as_str(), "" | "fossil") {
-        return Err(Refusal::Close("unknown delta"));
+        return Err(Refusal::Close(CloseCode::BadRequest, "unknown delta"));
     }
     let error = if request.kind != 0 {
         ErrorCode::NotAvailable
@@ -74,50 +119,118 @@ fn check(
 async fn join(
     connection: &Rc<Connection>,
     identity: &Identity,
-    id: u32,
     request: &SubscribeRequest,
     room: &RoomName,
-) -> Result<(), ErrorBody> {
+) -> Result<Option<Entered>, Refusal> {
+    let grant = grant(connection, identity, request, room).await?;
+    let (principal, bytes_left) = (&identity.principal, &Cell::new(usize::MAX));
+    let entry = Entry { principal, grant, by_server: false, bytes_left };
+    enter(connection, request, room, entry)
+        .await
+        .map_err(|error| Refusal::Error(wire::error_of(&error)))
+}
+
+/// What the request's token proves.
+async fn grant(
+    connection: &Connection,
+    identity: &Identity,
+    request: &SubscribeRequest,
+    room: &RoomName,
+) -> Result<Option<Grant>, Refusal> {
+    if request.token.is_empty() {
+        return Ok(None);
+    }
+    let (peers, who) = (connection.gateway().peers(), identity.principal.id.clone());
+    match peers.verify_subscription(who, room.clone(), request.token.clone()).await {
+        Ok(grant) => Ok(Some(grant)),
+        Err(error) => Err(match error.reason {
+            ErrorReason::InvalidCredential => Refusal::Error(ErrorCode::PermissionDenied.body()),
+            ErrorReason::PermissionDenied => Refusal::Close(CloseCode::InvalidToken, ""),
+            _ => Refusal::Error(wire::error_of(&error)),
+        }),
+    }
+}
+
+/// Takes a connection into a room, whose subscription must have been begun; one that fails is to
+/// be abandoned by the caller. `None` if there is nobody any more who could be told.
+///
+/// It must run to its end once it has begun: it may hold a seat in the room.
+pub(super) async fn enter(
+    connection: &Rc<Connection>,
+    request: &SubscribeRequest,
+    room: &RoomName,
+    entry: Entry<'_>,
+) -> Result<Option<Entered>, Error> {
     let authorised_ms = now_ms();
-    let principal = &identity.principal;
-    let joined = connection.gateway().peers().join(principal.clone(), room.clone()).await;
-    let joined = joined.map_err(|error| wire::error_of(&error))?;
+    let terms = Rc::new(Terms::new(entry.by_server, entry.grant.as_ref()));
+    let grants = terms.granted.then(|| room.clone()).into_iter().collect();
+    let principal = Principal { grants, ..entry.principal.clone() };
+    let id = principal.id.clone();
+    let joined = connection.gateway().peers().join(principal, room.clone()).await?;
     connection.gateway().learn_settings(room, joined.settings);
     if connection.retired() {
-        return Ok(());
+        return Ok(None);
     }
     let seated = connection.worker().sit(room, joined.settings, &joined.head);
     let started = start(connection, request, &seated, &joined).await;
     // An order may have come meanwhile that ends what was authorised before it.
-    let revoked = connection.gateway().orders().unsubscribes(&principal.id, room, authorised_ms);
-    let (start, generation) = match started {
-        Ok(started) if !connection.retired() && revoked.is_none() => started,
+    let revoked = revoked(connection, &id, room, authorised_ms);
+    let (mut start, generation) = match started {
+        Ok(started) if !connection.retired() && !revoked => started,
         other => {
             connection.worker().rise(room);
             return match (other, revoked) {
                 (Err(error), _) => Err(error),
-                (Ok(_), Some(_)) => Err(ErrorCode::PermissionDenied.body()),
-                (Ok(_), None) => Ok(()),
+                (Ok(_), true) => Err(Error::denied()),
+                (Ok(_), false) => Ok(None),
             };
         }
     };
+    fit(&mut start, request.offset, entry.bytes_left);
     let place = member::Joined {
         start: start.place.clone(),
         generation,
         authorised_at: joined.head.offset,
         authorised_ms,
         rights: joined.rights,
-        join_leave: request.join_leave && joined.settings.join_leave != JoinLeave::Off,
+        join_leave: terms.told(joined.settings, request.join_leave),
     };
     let member = Rc::new(Member::new(connection.clone(), seated.room.clone(), place));
     connection.worker().register(&seated, member.clone());
-    connection.complete_subscription(member.clone());
-    announce(connection, identity, room, joined.settings);
-    // From here to the first push nothing is awaited: the answer is queued before it.
-    let result = result(request, &joined, start);
-    connection.reply(id, ReplyBody::Subscribe(result));
-    member.go_live();
-    Ok(())
+    connection.complete_subscription(member.clone(), terms.clone());
+    let data = entry.grant.map(|grant| grant.data).unwrap_or_default();
+    let (expires, ttl) = ttl_of(terms.until_ms.get(), now_ms());
+    let result = SubscribeResult { expires, ttl, data, ..result(request, &joined, start) };
+    Ok(Some(Entered { member, terms, result }))
+}
+
+/// Whether an order has come since a moment (Unix milliseconds) that ends a subscription to `room`.
+pub(super) fn revoked(
+    connection: &Connection,
+    id: &PrincipalId,
+    room: &RoomName,
+    since_ms: i64,
+) -> bool {
+    let orders = connection.gateway().orders();
+    let ends = |target: &PrincipalId| orders.unsubscribes(target, room, since_ms).is_some();
+    ends(id) || id.is_anonymous() && ends(&id.seen())
+}
+
+/// Leaves to the cursor what was recovered if the answer has no room for it: it follows as pushes.
+fn fit(start: &mut Start, offset: u64, bytes_left: &Cell<usize>) {
+    let cost = |publication: &wire::Publication| {
+        let info = publication.info.as_ref();
+        let info = info.map_or(0, |info| info.conn_info.len() + info.chan_info.len());
+        publication.data.len() + info + PUBLICATION_OVERHEAD_BYTES
+    };
+    let bytes: usize = start.publications.iter().map(cost).sum();
+    match bytes_left.get().checked_sub(bytes) {
+        Some(left) => bytes_left.set(left),
+        None => {
+            start.publications.clear();
+            start.place.offset = offset;
+        }
+    }
 }
 
 /// Where the member starts, and in which generation of the room's reader.
@@ -126,7 +239,7 @@ async fn start(
     request: &SubscribeRequest,
     seated: &Seated,
     joined: &Joined,
-) -> Result<(Start, u64), ErrorBody> {
+) -> Result<(Start, u64), Error> {
     let gateway = connection.gateway();
     if !joined.settings.stored {
         let (_, generation) = seated.room.position();
@@ -146,15 +259,16 @@ async fn start(
         gateway.pages(),
         &gateway.config().room,
     );
-    let start = started.await.map_err(|error| wire::error_of(&error))?;
+    let start = started.await?;
     let strict = request.flag & FLAG_ERROR_IF_UNRECOVERABLE != 0;
     if request.recover && !start.recovered && strict {
-        return Err(ErrorCode::UnrecoverablePosition.body());
+        let text = "the position cannot be recovered";
+        return Err(Error::new(ErrorReason::PositionUnrecoverable, text));
     }
     Ok((start, generation))
 }
 
-async fn settle(seated: &Seated, head: &Position) -> Result<u64, ErrorBody> {
+async fn settle(seated: &Seated, head: &Position) -> Result<u64, Error> {
     for _ in 0..SETTLES_MAX {
         let (position, generation) = seated.room.position();
         if position.epoch == head.epoch {
@@ -162,17 +276,7 @@ async fn settle(seated: &Seated, head: &Position) -> Result<u64, ErrorBody> {
         }
         tokio::time::sleep(SETTLE_STEP).await;
     }
-    Err(wire::error_of(&Error::unavailable("the room's log is being looked at")))
-}
-
-fn announce(connection: &Connection, identity: &Identity, room: &RoomName, kind: RoomSettings) {
-    if kind.presence || kind.join_leave != JoinLeave::Off {
-        connection.gateway().roster().push(PresenceChange::Entered {
-            room: room.clone(),
-            who: connection.who(identity),
-            join_leave: kind.join_leave,
-        });
-    }
+    Err(Error::unavailable("the room's log is being looked at"))
 }
 
 fn result(request: &SubscribeRequest, joined: &Joined, start: Start) -> SubscribeResult {

@@ -7,23 +7,29 @@ use bytes::{BufMut, Bytes, BytesMut};
 const REASON_BYTES_MAX: usize = 123;
 
 const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
 /// A text frame.
 pub fn text(payload: &[u8]) -> Bytes {
-    frame(TEXT, payload)
+    frame(TEXT, &[], payload)
+}
+
+/// A binary frame of a message and what stands before it.
+pub fn binary(prefix: &[u8], message: &[u8]) -> Bytes {
+    frame(BINARY, prefix, message)
 }
 
 /// A native ping without a payload.
 pub fn ping() -> Bytes {
-    frame(PING, &[])
+    frame(PING, &[], &[])
 }
 
 /// The answer to a native ping; its payload came in a control frame, so it is short.
 pub fn pong(payload: &[u8]) -> Bytes {
-    frame(PONG, &payload[..payload.len().min(125)])
+    frame(PONG, &[], &payload[..payload.len().min(125)])
 }
 
 /// A close frame. The reason is cut to what a control frame holds, between characters.
@@ -35,18 +41,19 @@ pub fn close(code: u16, reason: &str) -> Bytes {
     let mut payload = Vec::with_capacity(2 + end);
     payload.extend_from_slice(&code.to_be_bytes());
     payload.extend_from_slice(&reason.as_bytes()[..end]);
-    frame(CLOSE, &payload)
+    frame(CLOSE, &[], &payload)
 }
 
 /// A close frame without a code: the echo of one that had none.
 pub fn close_empty() -> Bytes {
-    frame(CLOSE, &[])
+    frame(CLOSE, &[], &[])
 }
 
-fn frame(first: u8, payload: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(payload.len() + 10);
+fn frame(first: u8, prefix: &[u8], payload: &[u8]) -> Bytes {
+    let length = prefix.len() + payload.len();
+    let mut out = BytesMut::with_capacity(length + 10);
     out.put_u8(first);
-    match payload.len() {
+    match length {
         length @ 0..=125 => out.put_u8(length as u8),
         length @ 126..=0xffff => {
             out.put_u8(126);
@@ -57,6 +64,7 @@ fn frame(first: u8, payload: &[u8]) -> Bytes {
             out.put_u64(length as u64);
         }
     }
+    out.extend_from_slice(prefix);
     out.extend_from_slice(payload);
     out.freeze()
 }
@@ -68,6 +76,8 @@ mod tests {
     #[test]
     fn lengths_are_written_as_the_standard_says() {
         assert_eq!(&text(b"hi")[..], b"\x81\x02hi");
+        assert_eq!(&binary(b"\x02", b"hi")[..], b"\x82\x03\x02hi");
+        assert_eq!(&binary(b"x", &[b'x'; 125])[..4], &[0x82, 126, 0, 126]);
         assert_eq!(&text(&[b'x'; 126])[..4], &[0x81, 126, 0, 126]);
         assert_eq!(&text(&vec![b'x'; 65_536])[..10], &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
     }

@@ -1,17 +1,19 @@
-//! A connection's clocks: connect, pings and pongs, the end of its credential, a slow socket.
+//! A connection's clocks: connect, pings and pongs, the ends of its tokens, a slow socket.
 //!
 //! They lie in the worker's wheel; when one rings, the connection looks whether it still means
 //! anything. A transient failure never ends in a terminal code.
+use std::cell::Cell;
 use std::time::Duration;
 
 use wire::CloseCode;
 
+use super::subscription::Terms;
 use super::timer::Clock;
 use super::{Connection, Identity, Stage, frame};
 use crate::clock::now_ms;
 
 /// Between two looks at an ended credential while auth cannot be asked.
-const OUTAGE_LOOK: Duration = Duration::from_secs(1);
+const OUTAGE_LOOK_MS: i64 = 1_000;
 /// The longest that an expiry's clock is set for.
 const DAY_MS: i64 = 86_400_000;
 
@@ -37,6 +39,7 @@ impl Connection {
                 }
             }
             Clock::Expiry => self.look_at_expiry(),
+            Clock::Subscriptions => self.look_at_subscriptions(),
             Clock::Slow => {
                 self.slow_armed.set(false);
                 if self.writer.stuck() {
@@ -55,14 +58,17 @@ impl Connection {
         self.worker.set_clock(Duration::from_millis(first), self.id, Clock::Ping);
     }
 
-    /// Sets the clock for the end of its credential and the grace.
+    /// Sees to it that the end of its credential is noticed, once its grace is over too.
     pub fn arm_expiry(&self, identity: &Identity) {
         if let Some(expires_at) = identity.expires_at_ms.get() {
-            let grace = self.settings().expiry_grace_ms as i64;
-            let left = expires_at.saturating_add(grace) - now_ms();
-            // Whatever a token claims, the clock rings once a day.
-            let wait = Duration::from_millis(left.clamp(0, DAY_MS) as u64);
-            self.worker.set_clock(wait, self.id, Clock::Expiry);
+            self.look_at(&self.expiry_look, Clock::Expiry, self.end_of(expires_at));
+        }
+    }
+
+    /// The same for the token of a subscription.
+    pub fn arm_subscription(&self, terms: &Terms) {
+        if let Some(until_ms) = terms.until_ms.get() {
+            self.look_at(&self.subscriptions_look, Clock::Subscriptions, self.end_of(until_ms));
         }
     }
 
@@ -77,7 +83,11 @@ impl Connection {
         let settings = self.settings();
         let (sent, answered) = self.pings.get();
         self.pings.set((sent + 1, answered));
-        let ping = if self.native_pings { frame::ping() } else { frame::text(&self.format.ping()) };
+        let ping = if self.native_pings {
+            frame::ping()
+        } else {
+            self.carrier.wrap(&self.carrier.format().ping())
+        };
         let pushed = self.writer.urgent(ping);
         self.after_push(pushed);
         let (pong, ping) = (settings.pong_ms, settings.ping_ms);
@@ -85,25 +95,56 @@ impl Connection {
         self.worker.set_clock(Duration::from_millis(ping), self.id, Clock::Ping);
     }
 
-    fn look_at_expiry(&self) {
-        let Some(identity) = self.identity() else { return };
-        let Some(expires_at) = identity.expires_at_ms.get() else { return };
-        let settings = self.settings();
-        let end = expires_at.saturating_add(settings.expiry_grace_ms as i64);
+    /// Sets a clock for a moment, unless one for an earlier look is set already: so refreshes, however
+    /// many, leave no more than one clock behind.
+    fn look_at(&self, due: &Cell<Option<i64>>, clock: Clock, at_ms: i64) {
         let now = now_ms();
-        if now < end {
-            // The clock of an older credential, whose newer one has its own; or a day has passed.
-            if end - now > DAY_MS {
-                self.worker.set_clock(Duration::from_millis(DAY_MS as u64), self.id, Clock::Expiry);
-            }
+        // Whatever a token claims, the clock rings once a day.
+        let at_ms = at_ms.clamp(now, now + DAY_MS);
+        if due.get().is_some_and(|earlier| earlier <= at_ms) {
             return;
         }
+        due.set(Some(at_ms));
+        let wait = Duration::from_millis((at_ms - now) as u64);
+        self.worker.set_clock(wait, self.id, clock);
+    }
+
+    fn end_of(&self, until_ms: i64) -> i64 {
+        until_ms.saturating_add(self.settings().expiry_grace_ms as i64)
+    }
+
+    /// When to look again at a token that ended at `until_ms`; `None`: its time is over.
+    fn again(&self, until_ms: i64) -> Option<i64> {
+        let (now, end) = (now_ms(), self.end_of(until_ms));
+        if now < end {
+            return Some(end);
+        }
         // A client cannot refresh while auth cannot be asked.
-        let outage_end = end + settings.auth_outage_grace_ms as i64;
-        if self.gateway().peers().auth_away() && now < outage_end {
-            self.worker.set_clock(OUTAGE_LOOK, self.id, Clock::Expiry);
-        } else {
-            self.close(CloseCode::Expired, "");
+        let outage_end = end.saturating_add(self.settings().auth_outage_grace_ms as i64);
+        let wait = self.gateway().peers().auth_away() && now < outage_end;
+        wait.then_some(now + OUTAGE_LOOK_MS)
+    }
+
+    fn look_at_expiry(&self) {
+        self.expiry_look.set(None);
+        let Some(identity) = self.identity() else { return };
+        let Some(expires_at) = identity.expires_at_ms.get() else { return };
+        match self.again(expires_at) {
+            Some(at_ms) => self.look_at(&self.expiry_look, Clock::Expiry, at_ms),
+            None => self.close(CloseCode::Expired, ""),
+        }
+    }
+
+    fn look_at_subscriptions(&self) {
+        self.subscriptions_look.set(None);
+        for (member, terms) in self.live() {
+            let Some(until_ms) = terms.until_ms.get() else { continue };
+            match self.again(until_ms) {
+                Some(at_ms) => {
+                    self.look_at(&self.subscriptions_look, Clock::Subscriptions, at_ms);
+                }
+                None => self.expire_subscription(member.room.name()),
+            }
         }
     }
 

@@ -90,7 +90,7 @@ async fn read(
             None => return cut(report).unwrap_or(End::Lost),
         };
         let most = connection.settings().commands_per_frame_max;
-        let Ok(commands) = connection.format.decode(&frame, most) else {
+        let Ok(commands) = connection.carrier.format().decode(&frame, most) else {
             return ours(CloseCode::BadRequest, "malformed frame");
         };
         for command in commands {

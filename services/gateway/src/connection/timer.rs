@@ -24,6 +24,8 @@ pub enum Clock {
     Pong(u32),
     /// The token ended, and its grace too.
     Expiry,
+    /// The same of a subscription's token.
+    Subscriptions,
     /// Something is queued: does the socket take it?
     Slow,
 }

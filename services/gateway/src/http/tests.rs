@@ -52,7 +52,8 @@ struct World {
 
 fn principal(issuer: &str, subject: &str, roles: &[&str]) -> Principal {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    Principal { id: PrincipalId::new(issuer, subject), name: format!("The {subject}"), roles }
+    let (id, name) = (PrincipalId::new(issuer, subject), format!("The {subject}"));
+    Principal { id, name, roles, grants: Vec::new() }
 }
 
 fn not_asked<T>() -> Result<T> {
@@ -79,7 +80,7 @@ impl Auth for World {
             Credential::ApiKey(key) if key == "rck_1" => principal("api-key", "1", &["admin"]),
             _ => return Err(Error::new(ErrorReason::InvalidCredential, "bad credential")),
         };
-        Ok(Verified { principal, expires_at_ms: Some(7) })
+        Ok(Verified { principal, expires_at_ms: Some(7), rooms: Vec::new() })
     }
     async fn create_key(&self, _: Call, _: Principal, _: NewKey) -> Result<CreatedKey> {
         not_asked()

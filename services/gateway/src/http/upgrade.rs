@@ -1,8 +1,7 @@
 //! `/ws` and `/connection/websocket`: who may open a socket.
 //!
 //! Everything that can be refused without asking anybody is refused here, cheapest first: what is
-//! no upgrade, foreign pages, tokens in the address, formats that are not spoken, a full gateway,
-//! a herd. Who the caller is shows only in the first frame. Unknown query keys are ignored.
+//! no upgrade, foreign pages, tokens in the address, a full gateway, a herd. Who the caller is shows only in the first frame. Unknown query keys are ignored.
 use std::net::IpAddr;
 
 use actix_http::ws::{HandshakeError, verify_handshake};
@@ -27,9 +26,9 @@ const SECRET_KEYS: [&str; 9] = [
     "api_key",
     "apikey",
 ];
-/// The subprotocol of the JSON format; its absence means the same.
-const JSON_PROTOCOL: &str = "centrifuge-json";
-const PROTOBUF_PROTOCOL: &str = "centrifuge-protobuf";
+/// The subprotocols of the formats.
+const PROTOCOLS: [(Format, &str); 2] =
+    [(Format::Json, "centrifuge-json"), (Format::Protobuf, "centrifuge-protobuf")];
 
 /// How a socket is to be spoken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +97,7 @@ fn admit(request: &HttpRequest, http: &HttpState) -> Result<Upgrade, Refusal> {
         let message = "credentials do not belong into the address; send them in the first frame";
         return Err(("query_token", ApiError::invalid(message)));
     }
-    let subprotocol = choose(request, &query).map_err(|error| ("format", error))?;
+    let (format, subprotocol) = choose(request, &query);
     if http.sockets.count() >= http.config.connections_max {
         return Err(("full", ApiError::busy("this gateway is full", jittered_s())));
     }
@@ -120,26 +119,22 @@ fn admit(request: &HttpRequest, http: &HttpState) -> Result<Upgrade, Refusal> {
     if !http.upgrades.take() {
         return Err(("rate", ApiError::busy("too many upgrades at once", jittered_s())));
     }
-    Ok(Upgrade { format: Format::Json, subprotocol, native_pings: query.native_pings, address })
+    Ok(Upgrade { format, subprotocol, native_pings: query.native_pings, address })
 }
 
-/// Agrees on the format: JSON unless the client speaks Protobuf alone, which is refused.
-fn choose(request: &HttpRequest, query: &Query) -> Result<Option<&'static str>, ApiError> {
-    let offers = |protocol: &str| {
-        let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
-        offered
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .any(|one| one.trim() == protocol)
-    };
-    if offers(JSON_PROTOCOL) {
-        return Ok(Some(JSON_PROTOCOL));
+/// Agrees on the format, and on the subprotocol to be named in the answer. The first one of ours
+/// that the client offers decides; one that offers none may ask for Protobuf in the query.
+fn choose(request: &HttpRequest, query: &Query) -> (Format, Option<&'static str>) {
+    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let known = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .find_map(|one| PROTOCOLS.into_iter().find(|(_, protocol)| one.trim() == *protocol));
+    match known {
+        Some((format, protocol)) => (format, Some(protocol)),
+        None if query.protobuf => (Format::Protobuf, None),
+        None => (Format::Json, None),
     }
-    if query.protobuf || offers(PROTOBUF_PROTOCOL) {
-        let message = "only the JSON format is spoken here";
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, ErrorReason::NotOffered, message));
-    }
-    Ok(None)
 }
 
 /// What matters of a query.

@@ -15,6 +15,7 @@ use super::Room;
 use super::reader::Next;
 use super::ring::{After, RingItem};
 use crate::connection::Connection;
+use crate::connection::carrier::SharedPush;
 
 /// Between two reads of history that brought nothing or failed.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -152,14 +153,19 @@ impl Member {
             return;
         }
         let connection = &self.connection;
-        connection.push_feed(item.frame(connection.format()));
+        if !connection.feed(item) {
+            // The connection closes; nothing behind this item may be sent.
+            return self.end();
+        }
         self.cursor.set(item.offset());
         if let Some((target, reason)) = item.kick()
             && item.offset() > self.joined.authorised_at
             && connection.is_of(target)
         {
             let reason = if reason.is_empty() { "kicked" } else { reason };
-            connection.end_subscription(self.room.name(), UnsubscribeCode::Server, reason);
+            let name = self.room.name();
+            let push = SharedPush::unsubscribe(name, UnsubscribeCode::Server, reason);
+            connection.end_subscription(name, &push);
         }
     }
 
@@ -206,7 +212,6 @@ impl Member {
     /// The log cannot be read on from here: the client is told, and its SDK subscribes anew.
     fn lose(&self) {
         metrics::counter!("roomcast_gateway_members_lost_total").increment(1);
-        let code = UnsubscribeCode::InsufficientState;
-        self.connection.end_subscription(self.room.name(), code, code.text());
+        self.connection.lose_subscription(self.room.name(), self.room.lost());
     }
 }

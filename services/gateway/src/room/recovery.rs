@@ -97,7 +97,7 @@ fn cut(items: Vec<Arc<RingItem>>, until: u64, config: &RoomConfig) -> Vec<Arc<Ri
     let mut bytes = 0;
     let mut kept = Vec::new();
     for item in items.into_iter().take(config.recovery_items) {
-        bytes += item.cost();
+        bytes += item.answer_bytes();
         if item.offset() > until || (bytes > config.recovery_bytes && !kept.is_empty()) {
             break;
         }

@@ -3,24 +3,24 @@
 //! A cache: what is not in it is read from history. It only ever grows at `hi + 1` and shrinks at
 //! `lo`, so a member that takes cursor + 1 sees each offset once and in order.
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{Body, Epoch, Event, Item, Position, PrincipalId, RoomName};
-use wire::{Format, Push, PushBody};
+use wire::{Push, PushBody, Uncarried};
 
-use crate::connection::frame;
+use crate::connection::carrier::{Carrier, Frames};
 use crate::translate;
 
 /// What an item costs beside its payload, roughly, in bytes.
 const ITEM_OVERHEAD_BYTES: usize = 512;
 
-/// An item with its frame, made at the first delivery and shared by all of them.
+/// An item with its frames, made at the first delivery by a carrier and shared by all of it.
 #[derive(Debug)]
 pub struct RingItem {
     room: RoomName,
     item: Item,
-    json: OnceLock<Bytes>,
+    frames: Frames,
 }
 
 /// See the file's head.
@@ -46,7 +46,7 @@ pub enum After {
 impl RingItem {
     /// An item of `room`'s log.
     pub fn new(room: RoomName, item: Item) -> Self {
-        Self { room, item, json: OnceLock::new() }
+        Self { room, item, frames: Frames::default() }
     }
 
     /// Its offset; 0 in rooms without a log.
@@ -67,28 +67,29 @@ impl RingItem {
         }
     }
 
-    /// The whole WebSocket frame of its push.
-    pub fn frame(&self, format: Format) -> Bytes {
-        match format {
-            Format::Json => self.json.get_or_init(|| self.encode(format)).clone(),
-        }
+    /// Its push as `carrier` writes it.
+    pub fn frame(&self, carrier: Carrier) -> Result<Bytes, Uncarried> {
+        self.frames.get(carrier, || {
+            Push::new(self.room.as_str(), PushBody::Pub(translate::publication(&self.item)))
+        })
     }
 
     /// What it counts against the budget of rings.
     pub fn cost(&self) -> usize {
-        let payload = match &self.item.body {
-            Body::Message { data, .. } => data.len(),
-            Body::Event(_) => 0,
-        };
-        // The payload once as it came and once in the frame.
-        ITEM_OVERHEAD_BYTES + 2 * payload
+        // The payload once as it came, and at most once in the frame of each carrier.
+        ITEM_OVERHEAD_BYTES + (1 + Carrier::COUNT) * self.payload_bytes()
     }
 
-    fn encode(&self, format: Format) -> Bytes {
-        metrics::counter!("roomcast_gateway_frames_encoded_total").increment(1);
-        let body = PushBody::Pub(translate::publication(&self.item));
-        let push = Push { channel: self.room.as_str().to_owned(), body };
-        frame::text(&format.encode_push(&push))
+    /// What it takes in an answer, roughly, in bytes.
+    pub fn answer_bytes(&self) -> usize {
+        ITEM_OVERHEAD_BYTES + self.payload_bytes()
+    }
+
+    fn payload_bytes(&self) -> usize {
+        match &self.item.body {
+            Body::Message { data, .. } => data.len(),
+            Body::Event(_) => 0,
+        }
     }
 }
 

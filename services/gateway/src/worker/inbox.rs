@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use domain::{ConnectionId, PrincipalId, RoomName};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use wire::CloseCode;
+
+use crate::connection::carrier::SharedPush;
 
 /// Live traffic that may wait for a worker.
 const LIVE_MAX: usize = 8_192;
@@ -21,8 +22,8 @@ const CONTROL_MAX: usize = 1_024;
 pub struct Live {
     /// The room.
     pub room: RoomName,
-    /// The push's frame.
-    pub frame: Bytes,
+    /// What its members are shown.
+    pub push: Arc<SharedPush>,
     /// Whether only those get it who asked for joins and leaves.
     pub join_leave: bool,
 }
@@ -56,11 +57,11 @@ pub enum Control {
         room: RoomName,
         /// Unix milliseconds.
         before_ms: i64,
-        /// Shown to the client.
-        reason: String,
+        /// What the client is told.
+        push: Arc<SharedPush>,
     },
     /// Show a push to every connection.
-    System(Bytes),
+    System(Arc<SharedPush>),
     /// Close all connections, spread over so many milliseconds.
     Drain {
         /// The window.

@@ -11,9 +11,9 @@ use bus::{Bus, Outbound};
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Credential, Envelope, Epoch, Error, ErrorReason, Event, GatewayId,
-    GatewayInfo, Incarnation, Item, JoinLeave, LeaseId, MessageId, Order, Position, PresenceBatch,
+    GatewayInfo, Grant, Incarnation, Item, JoinLeave, LeaseId, MessageId, Order, Position, PresenceBatch,
     PresenceChange, PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result,
-    Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Verified, Who,
+    Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Signal, Verified, Who,
 };
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
@@ -35,11 +35,20 @@ pub fn id_of(user: &str) -> PrincipalId {
     PrincipalId::new(ISSUER, user)
 }
 
-/// `bad` is a bad token, `old` an ended one; any other is its user's name.
+/// `bad` is a bad token, `old` an ended one, `guest` nobody's in particular; any other is its
+/// user's name. A token for a room is `bad`, `old`, `other` (for something else) or JSON.
 #[derive(Default)]
 pub struct FakeAuth {
     pub away: AtomicBool,
+    /// Whether a connect needs no token.
+    pub anonymous: AtomicBool,
     pub ttl_ms: Mutex<Option<i64>>,
+    /// What each token says of rooms from now on.
+    pub rooms: Mutex<Vec<Grant>>,
+}
+
+fn invalid(text: &str) -> Error {
+    Error::new(ErrorReason::InvalidCredential, text)
 }
 
 #[async_trait]
@@ -48,17 +57,48 @@ impl Auth for FakeAuth {
         if self.away.load(Ordering::SeqCst) {
             return Err(Error::unavailable("auth is away"));
         }
-        let Credential::Bearer(token) = credential else {
-            return Err(Error::new(ErrorReason::InvalidCredential, "no token"));
+        let anonymous = self.anonymous.load(Ordering::SeqCst);
+        let token = match credential {
+            Credential::Bearer(token) => token,
+            Credential::Anonymous if anonymous => "guest".to_owned(),
+            _ => return Err(invalid("no token")),
         };
         match token.as_str() {
             "bad" => Err(Error::new(ErrorReason::InvalidCredential, "bad token")),
             "old" => Err(Error::new(ErrorReason::CredentialExpired, "ended token")),
             user => {
-                let id = id_of(user);
-                let principal = Principal { id, name: user.to_uppercase(), roles: Vec::new() };
+                let (id, name) = match user {
+                    "guest" => {
+                        (PrincipalId::anonymous(LeaseId::random().to_string()), String::new())
+                    }
+                    user => (id_of(user), user.to_uppercase()),
+                };
+                let principal = Principal { id, name, roles: Vec::new(), grants: Vec::new() };
                 let expires_at_ms = (*self.ttl_ms.lock()).map(|ttl| now_ms() + ttl);
-                Ok(Verified { principal, expires_at_ms })
+                Ok(Verified { principal, expires_at_ms, rooms: self.rooms.lock().clone() })
+            }
+        }
+    }
+
+    async fn verify_subscription(
+        &self,
+        _: Call,
+        _: PrincipalId,
+        room: RoomName,
+        token: String,
+    ) -> Result<Grant> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("auth is away"));
+        }
+        match token.as_str() {
+            "old" => Err(Error::new(ErrorReason::CredentialExpired, "ended token")),
+            "other" => Err(Error::denied()),
+            text => {
+                let claims: serde_json::Value =
+                    serde_json::from_str(text).map_err(|_| invalid("bad token"))?;
+                let info = claims.get("info").map(ToString::to_string).unwrap_or_default().into();
+                let until_ms = claims["ttl_ms"].as_i64().map(|ttl| now_ms() + ttl);
+                Ok(Grant { until_ms, info, ..Grant::new(room) })
             }
         }
     }
@@ -82,7 +122,8 @@ struct Log {
     oldest: u64,
 }
 
-/// Logs in memory. Rooms named `secret…` may not be joined, those named `live…` have no log.
+/// Logs in memory. Rooms named `secret…` may not be joined, `ticket…` only with a grant, and `gone…`
+/// cannot be asked at all; those named `live…` have no log, and those named `…raw…` take any bytes.
 pub struct FakeRooms {
     bus: Arc<dyn Bus>,
     logs: Arc<Mutex<HashMap<RoomName, Log>>>,
@@ -118,6 +159,12 @@ impl FakeRooms {
     pub fn say(&self, room: &str, data: impl Into<Bytes>) -> Position {
         let data = data.into();
         self.commit(room, Body::Message { sender: None, gateway: None, data })
+    }
+
+    /// Tells a room's members of somebody who came or went.
+    pub fn signal(&self, room: &str, signal: Signal) {
+        let (room, traffic) = (RoomName::parse(room).unwrap(), RoomTraffic::Signals(vec![signal]));
+        self.bus.publish(Outbound::Room(RoomEvent { room, traffic }));
     }
 
     /// Begins a room's log anew.
@@ -175,6 +222,14 @@ fn head_of(log: &Log) -> Position {
     Position { epoch: log.epoch.clone(), offset }
 }
 
+fn ticket(principal: &Principal, room: &RoomName) -> Result<()> {
+    let needed = room.as_str().starts_with("ticket");
+    if needed && principal.grants.as_slice() != std::slice::from_ref(room) {
+        return Err(Error::denied());
+    }
+    Ok(())
+}
+
 fn stored(room: &RoomName) -> bool {
     !room.as_str().starts_with("live")
 }
@@ -190,9 +245,15 @@ impl Rooms for FakeRooms {
         if request.room.as_str().starts_with("secret") {
             return Err(Error::denied());
         }
+        if request.room.as_str().starts_with("gone") {
+            return Err(Error::unavailable("rooms is away"));
+        }
+        ticket(&request.principal, &request.room)?;
         let stored = stored(&request.room);
         let head = if stored { self.head(&request.room) } else { Position::default() };
-        let (join_leave, envelope) = (JoinLeave::Connection, Envelope::Chat);
+        let raw = request.room.as_str().contains("raw");
+        let envelope = if raw { Envelope::None } else { Envelope::Chat };
+        let join_leave = JoinLeave::Connection;
         let settings = RoomSettings { stored, presence: true, join_leave, envelope };
         Ok(Joined { settings, rights: Rights { publish: true, moderate: false }, head })
     }
@@ -202,6 +263,7 @@ impl Rooms for FakeRooms {
             tokio::time::sleep(Duration::from_millis(50)).await;
             return Err(Error::unavailable("poisoned"));
         }
+        ticket(&request.principal, &request.room)?;
         let known = self.logs.lock().get(&request.room).and_then(|log| {
             let mut items = log.items.iter();
             let same = items.find(|item| item.message_id == request.message_id)?;
@@ -216,6 +278,7 @@ impl Rooms for FakeRooms {
     }
 
     async fn history(&self, _: Call, request: History) -> Result<HistoryPage> {
+        ticket(&request.principal, &request.room)?;
         let mut logs = self.logs.lock();
         let log = log_of(&mut logs, &request.room);
         let since = request.since.map_or(0, |since| since.offset);

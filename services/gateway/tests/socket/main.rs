@@ -8,6 +8,10 @@
 mod fakes;
 mod harness;
 mod life;
+mod protobuf;
 mod raw;
 mod room;
+mod server_side;
 mod slow;
+mod speaker;
+mod ways_in;

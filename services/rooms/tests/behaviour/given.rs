@@ -50,6 +50,22 @@ pub fn config(database: &str) -> RoomsConfig {
                 ..KindConfig::default()
             },
         ),
+        (
+            "ticket".to_owned(),
+            KindConfig {
+                join: "token".parse().unwrap(),
+                publish: "token".parse().unwrap(),
+                ..KindConfig::default()
+            },
+        ),
+        (
+            "square".to_owned(),
+            KindConfig {
+                join: "everyone".parse().unwrap(),
+                publish: "everyone".parse().unwrap(),
+                ..KindConfig::default()
+            },
+        ),
         ("live".to_owned(), KindConfig { stored: false, ..KindConfig::default() }),
         ("short".to_owned(), KindConfig { history_items_max: 3, ..KindConfig::default() }),
     ]);
@@ -109,7 +125,8 @@ pub fn who(subject: &str) -> PrincipalId {
 }
 
 pub fn principal(subject: &str) -> Principal {
-    Principal { id: who(subject), name: subject.to_owned(), roles: vec!["user".into()] }
+    let (name, roles) = (subject.to_owned(), vec!["user".into()]);
+    Principal { id: who(subject), name, roles, grants: Vec::new() }
 }
 
 pub fn with_role(subject: &str, role: &str) -> Principal {

@@ -82,17 +82,34 @@ async fn a_credential_in_the_address_is_refused() {
 #[actix_web::test]
 async fn formats_are_agreed_on() {
     let port = port().await;
-    let offer = |list: &'static str| upgrade("/ws").insert_header(("sec-websocket-protocol", list));
-    for list in ["centrifuge-json", "centrifuge-protobuf, centrifuge-json"] {
-        assert_eq!(port.send(offer(list)).await.status, StatusCode::SWITCHING_PROTOCOLS);
+    let offer = |path: &'static str, list: &'static str| {
+        let request = upgrade(path);
+        let offers = ("sec-websocket-protocol", list);
+        if list.is_empty() { request } else { request.insert_header(offers) }
+    };
+    let (json, protobuf) = ("centrifuge-json", "centrifuge-protobuf");
+    use wire::Format::{Json, Protobuf};
+    for (path, list, format, named) in [
+        ("/ws", "", Json, None),
+        ("/ws", "chat", Json, None),
+        ("/ws", json, Json, Some(json)),
+        ("/ws", protobuf, Protobuf, Some(protobuf)),
+        ("/connection/websocket", protobuf, Protobuf, Some(protobuf)),
+        // The client's order counts.
+        ("/ws", "chat, centrifuge-protobuf, centrifuge-json", Protobuf, Some(protobuf)),
+        ("/ws", "centrifuge-json,centrifuge-protobuf", Json, Some(json)),
+        // The query names no subprotocol: the answer must name none.
+        ("/ws?format=protobuf", "", Protobuf, None),
+        ("/ws?cf_protocol=protobuf&x=1", "", Protobuf, None),
+        ("/ws?format=json", "", Json, None),
+        // What the answer names is what is spoken.
+        ("/ws?format=protobuf", json, Json, Some(json)),
+    ] {
+        let answer = port.send(offer(path, list)).await;
+        assert_eq!(answer.status, StatusCode::SWITCHING_PROTOCOLS, "{path} {list}: {answer:?}");
+        let agreed = port.world.upgrades.lock().last().map(|one| (one.format, one.subprotocol));
+        assert_eq!(agreed, Some((format, named)), "{path} {list}");
     }
-    assert!(
-        port.world.upgrades.lock().iter().all(|one| one.subprotocol == Some("centrifuge-json"))
-    );
-    assert_eq!(port.send(offer("centrifuge-protobuf")).await.reason(), "NOT_OFFERED");
-    assert_eq!(port.send(upgrade("/ws?format=protobuf")).await.reason(), "NOT_OFFERED");
-    assert_eq!(port.send(offer("chat")).await.status, StatusCode::SWITCHING_PROTOCOLS);
-    assert_eq!(port.world.upgrades.lock().last().and_then(|one| one.subprotocol), None);
 }
 
 #[actix_web::test]

@@ -1,0 +1,111 @@
+//! Subscriptions by the server: the rooms that a token names, joined while its connection connects.
+//!
+//! Each goes the way of a subscribe, several at a time. A room that refuses is left out of the
+//! answer; one that cannot be asked now fails the whole connect, because to the client a room that
+//! is left out is one that it has lost.
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::{Departure, Error, ErrorReason, Grant, Principal, Result};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wire::SubscribeRequest;
+
+use super::subscribe::{self, Entered, Entry};
+use crate::connection::{Connection, Identity};
+
+/// Rooms that one connect joins at the same time.
+const AT_ONCE: usize = 16;
+/// How long all of them may take; SDKs give a connect up after 5 s.
+const WAIT: Duration = Duration::from_secs(4);
+
+/// Joins `rooms`, from the client's `positions` where it has one. Those that refuse are left out.
+pub(super) async fn join(
+    connection: &Rc<Connection>,
+    principal: &Principal,
+    rooms: Vec<Grant>,
+    positions: BTreeMap<String, SubscribeRequest>,
+) -> Result<Vec<Entered>> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
+    if rooms.len() > connection.settings().subscriptions_max {
+        let text = "the token subscribes to more rooms than a connection may";
+        return Err(Error::new(ErrorReason::LimitExceeded, text));
+    }
+    // A task of its own, because a connection that ends meanwhile drops whoever waits here, and a
+    // join that holds a seat must run to its end.
+    let all = join_all(connection.clone(), principal.clone(), rooms, positions);
+    match tokio::time::timeout(WAIT, actix_web::rt::spawn(all)).await {
+        Ok(Ok(entered)) => entered,
+        Ok(Err(_)) => Err(Error::new(ErrorReason::Internal, "the joins broke off")),
+        Err(_) => Err(Error::unavailable("the rooms do not answer in time")),
+    }
+}
+
+async fn join_all(
+    connection: Rc<Connection>,
+    principal: Principal,
+    rooms: Vec<Grant>,
+    mut positions: BTreeMap<String, SubscribeRequest>,
+) -> Result<Vec<Entered>> {
+    let bytes_left = Cell::new(connection.gateway().config().room.recovery_bytes);
+    let joins = rooms.into_iter().map(|grant| {
+        let position = positions.remove(grant.room.as_str()).unwrap_or_default();
+        join_one(&connection, &principal, grant, position, &bytes_left)
+    });
+    let joins: Vec<_> = joins.collect();
+    // All of them run to their end, also behind one that failed.
+    let joined: Vec<_> = stream::iter(joins).buffer_unordered(AT_ONCE).collect().await;
+    stream::iter(joined).try_filter_map(|entered| async { Ok(entered) }).try_collect().await
+}
+
+async fn join_one(
+    connection: &Rc<Connection>,
+    principal: &Principal,
+    grant: Grant,
+    position: SubscribeRequest,
+    bytes_left: &Cell<usize>,
+) -> Result<Option<Entered>> {
+    let room = grant.room.clone();
+    if room.is_reserved() || connection.retired() || !connection.begin_subscription(&room) {
+        return Ok(None);
+    }
+    // Of what the client sent the position alone counts.
+    let request = SubscribeRequest {
+        channel: room.as_str().to_owned(),
+        recover: position.recover,
+        epoch: position.epoch,
+        offset: position.offset,
+        ..SubscribeRequest::default()
+    };
+    let entry = Entry { principal, grant: Some(grant), by_server: true, bytes_left };
+    let entered = subscribe::enter(connection, &request, &room, entry).await;
+    if !matches!(entered, Ok(Some(_))) {
+        connection.abandon_subscription(&room);
+    }
+    match entered {
+        Err(error) if !error.transient() => Ok(None),
+        other => other,
+    }
+}
+
+/// Whether no order has come since a room was joined that ends the subscription; else it is ended.
+pub(super) fn still_holds(connection: &Connection, identity: &Identity, entered: &Entered) -> bool {
+    let (room, since) = (entered.member.room.name(), entered.member.joined.authorised_ms);
+    let own = &identity.principal.id;
+    if subscribe::revoked(connection, own, room, since) {
+        connection.leave(room, Departure::Clean);
+        return false;
+    }
+    // The connection's own task may have let it go meanwhile.
+    connection.member(room).is_some_and(|member| Rc::ptr_eq(&member, &entered.member))
+}
+
+/// Leaves all rooms that were joined: the connection is not let in.
+pub(super) fn undo(connection: &Connection) {
+    for (member, _) in connection.live() {
+        connection.leave(member.room.name(), Departure::Clean);
+    }
+}
