@@ -25,6 +25,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     if report.step("npm ci", || web::install(shell)) {
         report.step("page types", || shell.npm(&["run", "--silent", "typecheck"]));
         report.step("page lint", || shell.npm(&["run", "--silent", "lint"]));
+        report.step("client package", || shell.npm(&["run", "--silent", "build:client"]));
     }
     report.step("proto lint", || buf(shell, &["lint"]));
     proto_breaking(shell, &mut report);

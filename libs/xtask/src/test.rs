@@ -30,7 +30,7 @@ pub fn groups(shell: &Shell, args: &[String], report: &mut Report) {
         report.skip("browser tests", "need the page");
         return;
     }
-    report.step("page tests", || shell.npm(&["run", "--silent", "test"]));
+    report.step("page tests", || page_tests(shell));
     if parts && built {
         report.step("browser tests", || shell.npm(&["run", "--silent", "e2e"]));
     } else {
@@ -57,6 +57,13 @@ pub fn build(shell: &Shell) -> Result<()> {
     std::fs::copy(&built, &fresh).with_context(|| built.display().to_string())?;
     std::fs::rename(&fresh, aside.join("roomcast-rooms"))?;
     shell.cargo(&["build", "--workspace", "--bins"])
+}
+
+/// Told where the server is, none of them is left out for want of one.
+fn page_tests(shell: &Shell) -> Result<()> {
+    let mut command = shell.command("web", "npm", &["run", "--silent", "test"]);
+    command.env("ROOMCAST_BINARY", shell.target().join("debug/roomcast"));
+    shell::run(command)
 }
 
 fn cargo_test(shell: &Shell, args: &[String]) -> (Vec<String>, Result<()>) {

@@ -1,8 +1,6 @@
 import { useEffect, useState } from 'react';
 
-import { Chat } from '../client/chat';
-import type { Room } from '../client/room';
-import { Session, type Person } from '../client/session';
+import { openChat, webStore, type Chat } from '../client';
 import { useObservable } from '../components/ui/useObservable';
 import type { Settings } from '../config/settings';
 import { ConnectionLamp } from '../features/connection/ConnectionLamp';
@@ -10,6 +8,8 @@ import { Notices } from '../features/notice/Notices';
 import { OnlineCount } from '../features/presence/OnlineCount';
 import { JoinForm } from '../features/room/JoinForm';
 import { RoomView } from '../features/room/RoomView';
+import { ShownRoom } from '../features/room/shownRoom';
+import { Session, type Person } from '../features/signin/session';
 import { SignIn } from '../features/signin/SignIn';
 
 interface SignedIn {
@@ -30,7 +30,12 @@ export function App({ settings }: { settings: Settings }) {
         if (resumed === undefined) return;
         const { protocol, host } = window.location;
         const url = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/ws`;
-        const chat = new Chat(url, resumed.person, () => session.token());
+        const chat = openChat({
+          transports: url,
+          getToken: () => session.token(),
+          store: webStore(window.localStorage, `roomcast.${resumed.person.subject}.`),
+          name: 'roomcast-web',
+        });
         setSignedIn({ person: resumed.person, chat, room: resumed.room });
       },
       (error: unknown) => setProblem(`Signing in failed: ${String(error)}`),
@@ -54,10 +59,14 @@ interface ChatPageProps extends SignedIn {
 
 function ChatPage({ person, chat, room: firstRoom, version, onSignOut }: ChatPageProps) {
   const link = useObservable(chat.link);
-  const [room, setRoom] = useState<Room | undefined>(() => (firstRoom === undefined ? undefined : chat.join(firstRoom)));
+  const [room, setRoom] = useState<ShownRoom | undefined>(() =>
+    firstRoom === undefined ? undefined : new ShownRoom(chat, firstRoom),
+  );
   const join = (name: string) => {
     window.sessionStorage.setItem('roomcast.room', name);
-    setRoom(chat.join(name));
+    if (room?.room.name === name && room.room.state.get().kind !== 'ended') return;
+    room?.close();
+    setRoom(new ShownRoom(chat, name));
   };
   return (
     <div className="page">
@@ -74,8 +83,8 @@ function ChatPage({ person, chat, room: firstRoom, version, onSignOut }: ChatPag
       </header>
       <Notices chat={chat} />
       <main>
-        <JoinForm room={room?.name ?? firstRoom ?? 'general'} onJoin={join} />
-        {room !== undefined && <RoomView key={room.name} chat={chat} room={room} mine={person.subject} />}
+        <JoinForm room={room?.room.name ?? firstRoom ?? 'general'} onJoin={join} />
+        {room !== undefined && <RoomView key={room.room.name} chat={chat} room={room} mine={person.subject} />}
       </main>
       <footer className="bottom">roomcast {version}</footer>
     </div>

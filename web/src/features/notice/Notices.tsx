@@ -1,4 +1,4 @@
-import type { Chat } from '../../client/chat';
+import type { Chat } from '../../client';
 import { Banner } from '../../components/ui/Banner';
 import { useObservable } from '../../components/ui/useObservable';
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
-import { Online } from '../../client/online';
 import { useObservable } from '../../components/ui/useObservable';
+import { Online } from './online';
 
 /** How many people are online anywhere. An unknown number is shown as such, never as zero. */
 export function OnlineCount() {

@@ -3,17 +3,20 @@ import { useState, type FormEvent } from 'react';
 /** Longest text of one message, in characters; the server's limit is 64 KiB of JSON. */
 const TEXT_MAX = 8_000;
 
-/** Writes a message. */
-export function Composer({ onSend }: { onSend: (text: string) => boolean }) {
+/** Writes a message. `onSend` answers whether it was kept. */
+export function Composer({ onSend }: { onSend: (text: string) => Promise<boolean> }) {
   const [text, setText] = useState('');
   const [full, setFull] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const trimmed = text.trim();
     if (trimmed === '') return;
-    const kept = onSend(trimmed);
-    setFull(!kept);
-    if (kept) setText('');
+    setText('');
+    void onSend(trimmed).then((kept) => {
+      setFull(!kept);
+      // Given back, unless the person has gone on writing.
+      if (!kept) setText((now) => (now === '' ? text : now));
+    });
   };
   return (
     <form className="composer" onSubmit={submit}>
@@ -28,7 +31,7 @@ export function Composer({ onSend }: { onSend: (text: string) => boolean }) {
       <button type="submit" className="primary">
         Send
       </button>
-      {full && <span className="problem">Too many unsent messages; wait for the link.</span>}
+      {full && <span className="problem">The message could not be kept: too many are unsent, or it is too long.</span>}
     </form>
   );
 }

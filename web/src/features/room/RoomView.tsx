@@ -1,31 +1,41 @@
-import type { Chat } from '../../client/chat';
-import type { Room } from '../../client/room';
+import type { Chat, TextContent } from '../../client';
 import { useObservable } from '../../components/ui/useObservable';
 import { Composer } from './Composer';
+import type { ShownRoom } from './shownRoom';
 import { Timeline } from './Timeline';
 
 /** One joined room. */
-export function RoomView({ chat, room, mine }: { chat: Chat; room: Room; mine: string }) {
+export function RoomView({ chat, room, mine }: { chat: Chat; room: ShownRoom; mine: string }) {
   const shown = useObservable(room.shown);
-  const state = useObservable(room.state);
-  const people = useObservable(room.people);
-  const unsent = useObservable(chat.outbox.messages);
+  const state = useObservable(room.room.state);
+  const count = useObservable(room.count);
+  const outbox = useObservable(chat.outbox);
+  const { name } = room.room;
+  const send = (text: string): Promise<boolean> => {
+    const content: TextContent = { kind: 'text', text };
+    return room.room.send(content).then(
+      () => true,
+      () => false,
+    );
+  };
   return (
     <section className="room" data-testid="room" data-state={state.kind}>
       <header>
-        <h2>{room.name}</h2>
+        <h2>{name}</h2>
         <span>
-          Here: <strong data-testid="here">{people ?? 'unavailable'}</strong>
+          Here: <strong data-testid="here">{count?.kind === 'known' ? count.people : 'unavailable'}</strong>
         </span>
       </header>
-      {state.kind === 'ended' && <p className="problem">You are no longer in this room: {state.reason}</p>}
+      {state.kind === 'ended' && (
+        <p className="problem">You are no longer in this room{state.failure && `: ${state.failure.text}`}</p>
+      )}
       <Timeline
         shown={shown}
-        unsent={unsent.filter((message) => message.room === room.name)}
+        unsent={outbox.filter((entry) => entry.room === name)}
         mine={mine}
-        onDismiss={(id) => chat.outbox.dismiss(id)}
+        onDismiss={(id) => void chat.discard(id)}
       />
-      {state.kind !== 'ended' && <Composer onSend={(text) => chat.outbox.add(room.name, text)} />}
+      {state.kind !== 'ended' && <Composer onSend={send} />}
     </section>
   );
 }

@@ -1,8 +1,9 @@
 import { cleanup, render, screen } from '@testing-library/react';
 import { afterEach, expect, it } from 'vitest';
 
-import type { Shown } from '../../client/timeline';
+import type { OutboxEntry, TextContent } from '../../client';
 import { Timeline } from './Timeline';
+import type { Shown } from './timeline';
 
 afterEach(cleanup);
 
@@ -18,9 +19,13 @@ it('draws what people write as text, never as markup', () => {
   expect(screen.getByTestId('server').textContent).toBe('g1');
 });
 
-it('shows an unsent message until the same id arrives', () => {
-  const unsent = [{ id: 'id-1', room: 'r', text: 'hello', at: 1 }];
+it('shows an unsent message until it arrives, and not only somebody else under its id', () => {
+  const unsent: OutboxEntry<TextContent>[] = [
+    { id: 'id-1', room: 'r', content: { kind: 'text', text: 'hello' }, createdMs: 1, state: { kind: 'waiting' } },
+  ];
   const { rerender } = render(<Timeline shown={[]} unsent={unsent} mine="u1" onDismiss={() => undefined} />);
+  expect(screen.getByText('waiting to be sent')).toBeTruthy();
+  rerender(<Timeline shown={[{ ...message, user: 'u2' }]} unsent={unsent} mine="u1" onDismiss={() => undefined} />);
   expect(screen.getByText('waiting to be sent')).toBeTruthy();
   rerender(<Timeline shown={[message]} unsent={unsent} mine="u1" onDismiss={() => undefined} />);
   expect(screen.queryByText('waiting to be sent')).toBeNull();

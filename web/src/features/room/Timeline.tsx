@@ -1,11 +1,11 @@
 import { useEffect, useRef } from 'react';
 
-import type { Unsent } from '../../client/outbox';
-import type { Shown, ShownMessage } from '../../client/timeline';
+import type { OutboxEntry, TextContent } from '../../client';
+import type { Shown, ShownMessage } from './timeline';
 
 interface Props {
   shown: readonly Shown[];
-  unsent: readonly Unsent[];
+  unsent: readonly OutboxEntry<TextContent>[];
   mine: string;
   onDismiss: (id: string) => void;
 }
@@ -13,7 +13,8 @@ interface Props {
 /** Messages and lines, newest at the bottom; unsent ones last. */
 export function Timeline({ shown, unsent, mine, onDismiss }: Props) {
   const end = useRef<HTMLDivElement>(null);
-  const arrived = new Set(shown.map((entry) => entry.id));
+  // Message ids are each author's own: only what this person wrote can have arrived.
+  const arrived = new Set(shown.filter((entry) => entry.type === 'message' && entry.user === mine).map((entry) => entry.id));
   const waiting = unsent.filter((message) => !arrived.has(message.id));
   useEffect(() => {
     // Braces: newer browsers answer a promise, and an effect must answer nothing.
@@ -30,13 +31,13 @@ export function Timeline({ shown, unsent, mine, onDismiss }: Props) {
           <Bubble key={entry.id} message={entry} own={entry.user === mine} />
         ),
       )}
-      {waiting.map((message) => (
-        <article key={message.id} className="bubble own" data-state={message.refused === undefined ? 'unsent' : 'refused'}>
-          <p>{message.text}</p>
+      {waiting.map(({ id, content, state }) => (
+        <article key={id} className="bubble own" data-state={state.kind === 'refused' ? 'refused' : 'unsent'}>
+          <p>{content.text}</p>
           <footer>
-            {message.refused === undefined ? 'waiting to be sent' : `refused: ${message.refused}`}
-            {message.refused !== undefined && (
-              <button type="button" onClick={() => onDismiss(message.id)}>
+            {state.kind === 'refused' ? `refused: ${state.failure.text}` : 'waiting to be sent'}
+            {state.kind === 'refused' && (
+              <button type="button" onClick={() => onDismiss(id)}>
                 Dismiss
               </button>
             )}

@@ -4,7 +4,8 @@
  */
 import { InMemoryWebStorage, UserManager, WebStorageStateStore, type User } from 'oidc-client-ts';
 
-import type { Settings } from '../config/settings';
+import { SignedOutError } from '../../client';
+import type { Settings } from '../../config/settings';
 
 /** Who is signed in. */
 export interface Person {
@@ -68,7 +69,7 @@ export class Session {
   async token(): Promise<string> {
     let user = await this.manager.getUser();
     if (user !== null && (user.expires_in ?? 0) < 30) user = await this.manager.signinSilent();
-    if (user === null) throw new Error('signed out');
+    if (user === null) throw new SignedOutError('signed out');
     return user.access_token;
   }
 }

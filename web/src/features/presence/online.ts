@@ -1,5 +1,5 @@
 /** How many people are online anywhere: `/stats`, asked every few seconds while the page is seen. */
-import { Observable } from './observable';
+import { Observable } from '../../client';
 
 const WAIT_MS = 2_000;
 
