@@ -19,7 +19,7 @@ pub struct Service {
     pub port: u16,
     /// Its ops port.
     pub ops_port: u16,
-    /// The admin port; rooms and the all-in-one have one.
+    /// The admin port; rooms and the all-in-one have one. A gateway's is that for other gateways.
     pub admin_port: u16,
 }
 
@@ -30,7 +30,7 @@ pub struct Ports {
     pub main: u16,
     /// Ops.
     pub ops: u16,
-    /// Admin.
+    /// Admin; of a gateway that for other gateways.
     pub admin: u16,
 }
 

@@ -212,6 +212,8 @@ addresses = ["{amqp}"]
 [gateway]
 listen = "127.0.0.1:{gateway}"
 gateway_id = "{name}"
+peer_listen = "127.0.0.1:{admin}"
+peer_url = "http://127.0.0.1:{admin}"
 [auth]
 listen = "127.0.0.1:{auth}"
 database = "{database}"

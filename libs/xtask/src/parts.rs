@@ -3,6 +3,8 @@
 //! Debian packages are installed only by root and only what is missing, and nothing installed
 //! gets started: tests start their own. Tools that no package has are built once into
 //! `${ROOMCAST_CACHE:-~/.cache/roomcast}/bin`.
+mod sdk;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,7 +20,7 @@ struct Package {
 }
 
 /// What the tests run against.
-const PACKAGES: [Package; 6] = [
+const PACKAGES: [Package; 9] = [
     Package { name: "rabbitmq-server", any_of: &["/usr/sbin/rabbitmq-server"] },
     Package { name: "redis-server", any_of: &["/usr/bin/redis-server"] },
     Package { name: "postgresql", any_of: &["/usr/lib/postgresql/*/bin/postgres"] },
@@ -28,6 +30,10 @@ const PACKAGES: [Package; 6] = [
         name: "fonts-liberation",
         any_of: &["/usr/share/fonts/truetype/liberation", "/usr/share/fonts/truetype/liberation2"],
     },
+    // For the official SDKs.
+    Package { name: "python3-venv", any_of: &["/usr/lib/*/ensurepip/__main__.py"] },
+    Package { name: "default-jdk-headless", any_of: &["/usr/bin/javac"] },
+    Package { name: "maven", any_of: &["/usr/bin/mvn"] },
 ];
 
 /// The release of cargo-deny that `deny.toml` is written for.
@@ -45,11 +51,13 @@ pub fn for_tests(shell: &Shell) -> Result<()> {
     let missing: Vec<&str> =
         PACKAGES.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
     if missing.is_empty() {
-        eprintln!("parts: RabbitMQ, Redis, PostgreSQL, nginx and Chromium are there");
+        eprintln!("parts: every Debian package is there");
     } else {
         install(shell, &missing)?;
     }
-    grpcurl(shell)
+    grpcurl(shell)?;
+    sdk::python(shell)?;
+    sdk::java(shell)
 }
 
 /// Makes sure of grpcurl; built first if it is missing, with Debian's Go if there is no other.

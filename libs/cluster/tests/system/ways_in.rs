@@ -214,6 +214,9 @@ async fn a_backends_tokens_say_who_comes_in_and_where() {
     let here = ann.ask("presence", json!({"channel": "hall"})).await;
     let bobs = &here["presence"][bob.hello["client"].as_str().unwrap()];
     assert_eq!((&bobs["user"], &bobs["conn_info"]), (&json!("bob"), &json!({"age": 7})));
+    bob.ask("publish", json!({"channel": "hall", "data": 2})).await;
+    let past = ann.ask("history", json!({"channel": "hall", "limit": 1, "reverse": true})).await;
+    assert_eq!(past["publications"][0]["info"]["conn_info"], json!({"age": 7}), "{past}");
 
     private_rooms(&backend, &ann, &mut bob, &service).await;
 
