@@ -3,7 +3,7 @@ use std::path::Path;
 use std::{env, fs};
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "roomcast/core/v1/control.proto",
     "roomcast/core/v1/error.proto",
     "roomcast/core/v1/item.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 9] = [
     "roomcast/auth/v1/auth.proto",
     "roomcast/rooms/v1/rooms.proto",
     "roomcast/presence/v1/presence.proto",
+    "roomcast/gateway/v1/gateway.proto",
     "roomcast/admin/v1/admin.proto",
 ];
 
@@ -28,6 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Payloads are `Bytes`: a body is never copied on its way to the sockets.
     tonic_prost_build::configure()
         .bytes(".")
+        // A session is a secret, which no log may show by mistake.
+        .skip_debug(["roomcast.gateway.v1.EmulateRequest"])
         .include_file("packages.rs")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -4,9 +4,9 @@
 //! What a newer sender added is passed over: `Ok(None)` for a whole event of an unknown kind.
 use bytes::Bytes;
 use domain::{
-    Body, ConnectionId, Epoch, Event, GatewayId, Item, MESSAGE_BYTES_MAX, MessageId, Notice,
-    NoticeLevel, Order, OrderAct, PrincipalId, RoomBatch, RoomEvent, RoomName, RoomTraffic, Sender,
-    Signal, SystemEvent, Who,
+    Body, ConnectionId, Epoch, Event, GatewayId, INFO_BYTES_MAX, Item, MESSAGE_BYTES_MAX,
+    MessageId, Notice, NoticeLevel, Order, OrderAct, PrincipalId, RoomBatch, RoomEvent, RoomName,
+    RoomTraffic, Sender, Signal, SystemEvent, Who,
 };
 use prost::Message;
 use proto::core::v1 as core;
@@ -157,7 +157,13 @@ fn sender(sender: core::Sender) -> Result<Sender, Undecodable> {
         true => None,
         false => Some(connection(&sender.connection_id)?),
     };
-    Ok(Sender { id: principal(sender.id)?, name: sender.name, connection })
+    Ok(Sender {
+        id: principal(sender.id)?,
+        name: sender.name,
+        info: shown(sender.info)?,
+        room_info: shown(sender.room_info)?,
+        connection,
+    })
 }
 
 fn signal(signal: event::signal::Signal) -> Result<Signal, Undecodable> {
@@ -168,8 +174,17 @@ fn signal(signal: event::signal::Signal) -> Result<Signal, Undecodable> {
 }
 
 fn who(who: core::Who) -> Result<Who, Undecodable> {
-    let connection = connection(&who.connection_id)?;
-    Ok(Who { id: principal(who.id)?, name: who.name, connection })
+    Ok(Who {
+        id: principal(who.id)?,
+        name: who.name,
+        info: shown(who.info)?,
+        room_info: shown(who.room_info)?,
+        connection: connection(&who.connection_id)?,
+    })
+}
+
+fn shown(json: Bytes) -> Result<Bytes, Undecodable> {
+    if json.len() > INFO_BYTES_MAX { Err(Undecodable::Field("info")) } else { Ok(json) }
 }
 
 fn principal(id: Option<core::PrincipalId>) -> Result<PrincipalId, Undecodable> {

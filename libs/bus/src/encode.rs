@@ -138,16 +138,12 @@ pub(crate) fn join(first: &mut Outbound, next: Outbound) -> Option<Outbound> {
 }
 
 fn item_weight(item: &Item) -> usize {
-    let body = match &item.body {
-        Body::Message { data, .. } => data.len(),
-        Body::Event(Event::Kick { reason, .. }) => reason.len(),
-    };
-    size_of::<Item>() + body
+    size_of::<Item>() + item.body.bytes()
 }
 
 fn signal_weight(signal: &Signal) -> usize {
     let (Signal::Join(who) | Signal::Leave(who)) = signal;
-    size_of::<Signal>() + who.name.len()
+    size_of::<Signal>() + who.bytes()
 }
 
 fn item(item: Item) -> core::Item {
@@ -179,6 +175,8 @@ fn sender(sender: Sender) -> core::Sender {
         id: Some(principal(sender.id)),
         name: sender.name,
         connection_id: sender.connection.map(connection).unwrap_or_default(),
+        info: sender.info,
+        room_info: sender.room_info,
     }
 }
 
@@ -196,6 +194,8 @@ fn who(who: Who) -> core::Who {
         id: Some(principal(who.id)),
         name: who.name,
         connection_id: connection(who.connection),
+        info: who.info,
+        room_info: who.room_info,
     }
 }
 

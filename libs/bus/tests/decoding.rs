@@ -15,6 +15,8 @@ fn event(offsets: &[u64], data: Vec<u8>) -> RoomEvent {
     let sender = Sender {
         id: PrincipalId::new("issuer", "subject"),
         name: "name".into(),
+        info: Bytes::from_static(b"{\"age\":7}"),
+        room_info: Bytes::from_static(b"[1]"),
         connection: Some(ConnectionId::random()),
     };
     let items = offsets
@@ -56,6 +58,20 @@ fn an_empty_batch_and_an_oversized_message_are_refused() {
     assert_eq!(decode_room(room_bytes(&[], vec![])), Err(Undecodable::Field("items")));
     let large = vec![0; domain::MESSAGE_BYTES_MAX + 1];
     assert_eq!(decode_room(room_bytes(&[1], large)), Err(Undecodable::Field("data")));
+}
+
+#[test]
+fn an_author_who_shows_too_much_is_refused() {
+    for (info, room_info) in [(1, 0), (0, 1)] {
+        let json = |more| Bytes::from(vec![b'1'; domain::INFO_BYTES_MAX + more]);
+        let mut much = event(&[1], vec![1]);
+        if let RoomTraffic::Items(batch) = &mut much.traffic
+            && let Body::Message { sender: Some(sender), .. } = &mut batch.items[0].body
+        {
+            (sender.info, sender.room_info) = (json(info), json(room_info));
+        }
+        assert_eq!(decode_room(encode_room(much).into()), Err(Undecodable::Field("info")));
+    }
 }
 
 #[test]

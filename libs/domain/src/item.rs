@@ -5,6 +5,9 @@ use bytes::Bytes;
 
 use crate::{ConnectionId, Epoch, GatewayId, MessageId, Position, PrincipalId, RoomName, Who};
 
+/// About what an event takes, in bytes.
+const EVENT_BYTES: usize = 256;
+
 /// A W3C `traceparent` value: the trace that one publish belongs to.
 pub type TraceParent = Arc<str>;
 
@@ -60,6 +63,10 @@ pub struct Sender {
     pub id: PrincipalId,
     /// The name shown.
     pub name: String,
+    /// JSON shown instead of the name, at most [`crate::INFO_BYTES_MAX`]; empty for none.
+    pub info: Bytes,
+    /// JSON shown beside it in this room, at most [`crate::INFO_BYTES_MAX`]; empty for none.
+    pub room_info: Bytes,
     /// The connection that it was published on; `None` over HTTP or gRPC.
     pub connection: Option<ConnectionId>,
 }
@@ -106,6 +113,19 @@ impl Item {
     /// The item's place in the log's life `epoch`.
     pub fn position(&self, epoch: &Epoch) -> Position {
         Position { epoch: epoch.clone(), offset: self.offset }
+    }
+}
+
+impl Body {
+    /// About how many bytes it holds: the payload, and what is shown of the author.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Message { sender, data, .. } => {
+                let shown = |sender: &Sender| sender.info.len() + sender.room_info.len();
+                data.len() + sender.as_ref().map_or(0, shown)
+            }
+            Self::Event(_) => EVENT_BYTES,
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! is the one in `docs/GLOSSARY.md`.
 mod control;
 mod error;
-mod face;
 mod grant;
 mod id;
 mod item;
@@ -18,7 +17,6 @@ mod settings;
 
 pub use control::{Notice, NoticeLevel, Order, OrderAct, SystemEvent};
 pub use error::{Error, ErrorReason, Result};
-pub use face::Face;
 pub use grant::{Grant, Overrides};
 pub use id::{ConnectionId, GatewayId, Incarnation, InvalidId, LeaseId, MessageId};
 pub use item::{Body, Event, Item, RoomBatch, RoomEvent, RoomTraffic, Sender, Signal, TraceParent};
@@ -36,3 +34,5 @@ pub use settings::{Envelope, JoinLeave, Rights, RoomSettings};
 
 /// Largest message body in bytes that any part accepts, on any way in.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Largest JSON in bytes that a token may show of its bearer: as its info, and as its info in one room.
+pub const INFO_BYTES_MAX: usize = 4 * 1024;

@@ -1,4 +1,6 @@
 //! Who is here: entries, changes and counts.
+use bytes::Bytes;
+
 use crate::{ConnectionId, GatewayId, Incarnation, JoinLeave, PrincipalId, RoomName};
 
 /// One live connection of a principal, as others see it.
@@ -8,8 +10,20 @@ pub struct Who {
     pub id: PrincipalId,
     /// The name shown.
     pub name: String,
+    /// JSON shown instead of the name, at most [`crate::INFO_BYTES_MAX`]; empty for none.
+    pub info: Bytes,
+    /// JSON shown beside it in one room, at most [`crate::INFO_BYTES_MAX`]; empty for none, and
+    /// where no room is meant.
+    pub room_info: Bytes,
     /// The connection; in rooms with `join_leave = user` the first one that came or the last that went.
     pub connection: ConnectionId,
+}
+
+impl Who {
+    /// About how many bytes is shown of it.
+    pub fn bytes(&self) -> usize {
+        self.name.len() + self.info.len() + self.room_info.len()
+    }
 }
 
 /// A connection that is in a room now.
@@ -97,4 +111,6 @@ pub struct GatewayInfo {
     pub incarnation: Incarnation,
     /// Live connections on it.
     pub connections: u64,
+    /// What other gateways reach it by, as `http://host:port`; `None` if they cannot.
+    pub peer_url: Option<String>,
 }

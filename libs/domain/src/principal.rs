@@ -2,6 +2,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -25,12 +26,16 @@ pub struct PrincipalId {
 }
 
 /// An authenticated identity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// Who it is.
     pub id: PrincipalId,
-    /// The name shown to others; a [`crate::Face`] as text if the token says more.
+    /// The name shown to others.
     pub name: String,
+    /// What others see instead of the name: one JSON value without newlines, at most
+    /// [`crate::INFO_BYTES_MAX`]; empty for nothing. Says nothing of rights, so a call about a room
+    /// may leave it out.
+    pub info: Bytes,
     /// Realm roles of a token, or the roles of a key.
     pub roles: Vec<String>,
     /// Rooms that a token of the operator's own keys opened for it. In a call about one room that

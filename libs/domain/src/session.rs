@@ -59,7 +59,8 @@ mod tests {
         let text = session.reveal();
         assert_eq!(text, "00017f80ff206162636465666768696a");
         assert!(Session::parse(&text) == Some(session));
-        for bad in ["", "00", &text[1..], &text.to_uppercase(), &format!("{text}0"), &"é".repeat(16)]
+        for bad in
+            ["", "00", &text[1..], &text.to_uppercase(), &format!("{text}0"), &"é".repeat(16)]
         {
             assert!(Session::parse(bad).is_none(), "{bad}");
         }

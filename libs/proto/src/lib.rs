@@ -15,7 +15,7 @@ mod packages {
     include!(concat!(env!("OUT_DIR"), "/packages.rs"));
 }
 
-pub use packages::roomcast::{admin, auth, core, event, presence, rooms};
+pub use packages::roomcast::{admin, auth, core, event, gateway, presence, rooms};
 
 /// The encoded `FileDescriptorSet` of all packages, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -53,6 +53,11 @@ impl Default for RpcConfig {
     }
 }
 
+/// Checks an address like `http://host:port`; says what is wrong with it.
+pub fn check_address(address: &str) -> Result<(), &'static str> {
+    crate::channel::Host::parse(address).map(|_| ())
+}
+
 impl RpcConfig {
     /// Everything that is wrong with it; each text begins with the key.
     pub fn problems(&self) -> Vec<String> {
@@ -64,7 +69,7 @@ impl RpcConfig {
                 problems.push(format!("{key}: no address"));
             }
             for address in addresses {
-                if let Err(why) = crate::channel::Host::parse(address) {
+                if let Err(why) = check_address(address) {
                     problems.push(format!("{key}: {address:?}: {why}"));
                 }
             }

@@ -7,10 +7,13 @@ mod item;
 
 use bytes::Bytes;
 use domain::{
-    ConnectionId, Error, GatewayId, GatewayInfo, Incarnation, LeaseId, MessageId, PresenceCounts,
-    PresenceEntry, PresenceTotals, Principal, PrincipalId, Result, RoomName, Who,
+    ConnectionId, Error, GatewayId, GatewayInfo, INFO_BYTES_MAX, Incarnation, LeaseId, MessageId,
+    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result, RoomName, Who,
 };
 use proto::core::v1;
+
+/// Longest address of a gateway.
+const PEER_URL_BYTES_MAX: usize = 256;
 
 /// Becomes a prost message.
 pub(crate) trait IntoProto {
@@ -57,6 +60,28 @@ pub(crate) fn gateway_or_none(text: &str) -> Result<Option<GatewayId>> {
 /// The text of an id that may be absent.
 pub(crate) fn text_or_empty(id: Option<impl ToString>) -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// JSON that is shown of somebody; empty for none.
+pub(crate) fn shown(json: Bytes) -> Result<Bytes> {
+    if json.len() > INFO_BYTES_MAX {
+        return Err(Error::invalid(format!("what is shown has {INFO_BYTES_MAX} bytes at most")));
+    }
+    Ok(json)
+}
+
+/// What other gateways reach a gateway by, if they can.
+pub(crate) fn peer_url(text: String) -> Result<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let checked = if text.len() <= PEER_URL_BYTES_MAX {
+        crate::config::check_address(&text)
+    } else {
+        Err("too long")
+    };
+    checked.map_err(|why| Error::invalid(format!("peer_url: {why}")))?;
+    Ok(Some(text))
 }
 
 macro_rules! uuid_bytes {
@@ -114,9 +139,9 @@ impl IntoDomain for v1::PrincipalId {
 impl IntoProto for Principal {
     type Proto = v1::Principal;
     fn into_proto(self) -> v1::Principal {
-        let Self { id, name, roles, grants } = self;
+        let Self { id, name, info, roles, grants } = self;
         let grants = grants.iter().map(ToString::to_string).collect();
-        v1::Principal { id: Some(id.into_proto()), name, roles, grants }
+        v1::Principal { id: Some(id.into_proto()), name, roles, grants, info }
     }
 }
 
@@ -125,7 +150,8 @@ impl IntoDomain for v1::Principal {
     fn into_domain(self) -> Result<Principal> {
         let id = required(self.id, "principal.id")?;
         let grants = self.grants.iter().map(|name| room(name)).collect::<Result<_>>()?;
-        Ok(Principal { id, name: self.name, roles: self.roles, grants })
+        let info = shown(self.info)?;
+        Ok(Principal { id, name: self.name, info, roles: self.roles, grants })
     }
 }
 
@@ -136,6 +162,8 @@ impl IntoProto for Who {
             id: Some(self.id.into_proto()),
             name: self.name,
             connection_id: connection_bytes(self.connection),
+            info: self.info,
+            room_info: self.room_info,
         }
     }
 }
@@ -143,8 +171,13 @@ impl IntoProto for Who {
 impl IntoDomain for v1::Who {
     type Domain = Who;
     fn into_domain(self) -> Result<Who> {
-        let connection = connection(&self.connection_id)?;
-        Ok(Who { id: required(self.id, "who.id")?, name: self.name, connection })
+        Ok(Who {
+            id: required(self.id, "who.id")?,
+            name: self.name,
+            info: shown(self.info)?,
+            room_info: shown(self.room_info)?,
+            connection: connection(&self.connection_id)?,
+        })
     }
 }
 
@@ -202,6 +235,7 @@ impl IntoProto for GatewayInfo {
             gateway_id: self.gateway.to_string(),
             incarnation: incarnation_bytes(self.incarnation),
             connections: self.connections,
+            peer_url: self.peer_url.unwrap_or_default(),
         }
     }
 }
@@ -213,6 +247,7 @@ impl IntoDomain for v1::GatewayInfo {
             gateway: gateway(&self.gateway_id)?,
             incarnation: incarnation(&self.incarnation)?,
             connections: self.connections,
+            peer_url: Some(self.peer_url).filter(|url| !url.is_empty()),
         })
     }
 }

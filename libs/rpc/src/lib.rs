@@ -8,6 +8,7 @@ pub mod auth;
 pub mod call;
 pub mod config;
 pub mod doctor;
+pub mod gateway;
 pub mod presence;
 pub mod rooms;
 pub mod server;

@@ -20,11 +20,13 @@ pub use server::server;
 #[async_trait]
 pub trait Presence: Send + Sync + 'static {
     /// Gives a gateway a new lease. Its older leases are dead from then on. Idempotent in effect.
+    /// `peer_url` is what other gateways reach it by, as `http://host:port`.
     async fn open_lease(
         &self,
         call: Call,
         gateway: GatewayId,
         incarnation: Incarnation,
+        peer_url: Option<String>,
     ) -> Result<Lease>;
 
     /// Renews a lease for its whole TTL. Idempotent.
@@ -37,7 +39,8 @@ pub trait Presence: Send + Sync + 'static {
     /// `LeaseState::Lost` also for a number that leaves a gap: the gateway takes a new lease and registers all again.
     async fn apply(&self, call: Call, lease: LeaseId, batch: PresenceBatch) -> Result<LeaseState>;
 
-    /// Who is in a room: `limit` entries at most (the service has a cap of its own). Idempotent.
+    /// Who is in a room: `limit` entries at most (the service has caps of its own, on their number
+    /// and on what they take). Idempotent.
     async fn room(&self, call: Call, room: RoomName, limit: u32) -> Result<Vec<PresenceEntry>>;
 
     /// How many are in a room. Idempotent.

@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_refused() {
-        for body in [&b""[..], b"{}", b"[]", b"{\"node\":\"a\",\"session\":1,\"data\":\"\"}", b"\xff"] {
+        for body in
+            [&b""[..], b"{}", b"[]", b"{\"node\":\"a\",\"session\":1,\"data\":\"\"}", b"\xff"]
+        {
             assert_eq!(
                 EmulationRequest::decode_as(Format::Json, body),
                 Err(DecodeError::Malformed)

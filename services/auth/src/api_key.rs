@@ -10,6 +10,7 @@ pub mod store;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use domain::{Error, ErrorReason, Principal, PrincipalId, Result, Verified};
 use rpc::auth::{CreatedKey, KeyInfo, NewKey};
 use tokio::time::Instant;
@@ -66,6 +67,7 @@ impl ApiKeys {
         let principal = Principal {
             id: PrincipalId::new(ISSUER, row.info.key_id.as_str()),
             name: row.info.name.clone(),
+            info: Bytes::new(),
             roles: row.info.roles.clone(),
             grants: Vec::new(),
         };

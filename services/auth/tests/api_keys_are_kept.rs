@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth::{AuthConfig, AuthService};
+use bytes::Bytes;
 use domain::{Credential, ErrorReason, Principal, PrincipalId, Verified};
 use rpc::Call;
 use rpc::auth::{Auth, CreatedKey, NewKey};
@@ -29,6 +30,7 @@ fn principal(role: &str) -> Principal {
     Principal {
         id: PrincipalId::new("https://id.example", "s-1"),
         name: "ann".to_owned(),
+        info: Bytes::new(),
         roles: vec![role.to_owned()],
         grants: Vec::new(),
     }

@@ -10,7 +10,7 @@ use auth::{AuthConfig, AuthService, IssuerConfig, TokensConfig};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::{Credential, ErrorReason, Face, Grant, PrincipalId, RoomName, Verified};
+use domain::{Credential, ErrorReason, Grant, PrincipalId, RoomName, Verified};
 use rpc::Call;
 use rpc::auth::Auth;
 use runtime::config::Secret;
@@ -129,8 +129,7 @@ async fn a_backends_token_says_who_somebody_is_and_what_is_shown() {
     let verified = place.verify(token).await.unwrap();
     let principal = verified.principal;
     assert_eq!(principal.id, PrincipalId::new("backend", "ann"));
-    let face = Face { name: "Ann", info: r#"{"age":7}"#, room_info: "" };
-    assert_eq!(Face::of(&principal.name), face);
+    assert_eq!((&*principal.name, &principal.info[..]), ("Ann", &b"{\"age\":7}"[..]));
     assert_eq!((&principal.roles[..], principal.grants.len()), (&["admin".to_owned()][..], 0));
     assert_eq!(verified.expires_at_ms, Some((now + 60) * 1_000));
     let rooms: Vec<_> = verified.rooms.iter().map(|grant| grant.room.as_str()).collect();
@@ -143,6 +142,7 @@ async fn a_backends_token_says_who_somebody_is_and_what_is_shown() {
     let plain = place.verify(made(&json!({"sub": "bob"}))).await.unwrap();
     assert_eq!(plain.principal.id, PrincipalId::new("static", "bob"));
     assert_eq!((plain.principal.name.as_str(), plain.expires_at_ms), ("bob", None));
+    assert!(plain.principal.info.is_empty());
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn nobody_comes_in_only_where_nobody_may() {
     let token = made(&json!({"sub": "", "info": {"guest": 1}, "channels": ["news"]}));
     let guest = open.verify(token).await.unwrap();
     assert!(guest.principal.id.is_anonymous() && guest.principal.roles.is_empty());
-    assert_eq!(Face::of(&guest.principal.name).info, r#"{"guest":1}"#);
+    assert_eq!((&*guest.principal.name, &guest.principal.info[..]), ("", &b"{\"guest\":1}"[..]));
     assert_eq!(guest.rooms.len(), 1);
 }
 

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bus::Bus;
-use domain::{Error, ErrorReason, GatewayId, Incarnation, RoomName, RoomSettings};
+use bytes::Bytes;
+use domain::{Error, ErrorReason, GatewayId, Incarnation, RoomName, RoomSettings, Session};
 use parking_lot::RwLock;
+use rpc::RpcConfig;
 use rpc::auth::Auth;
 use rpc::presence::Presence;
 use rpc::rooms::Rooms;
@@ -22,12 +24,14 @@ use crate::bindings::Bindings;
 use crate::config::GatewayConfig;
 use crate::heads::Heads;
 use crate::hub::Hub;
+use crate::neighbours::Neighbours;
 use crate::order::Orders;
 use crate::peers::Peers;
 use crate::room::filler::Filler;
 use crate::room::pages::Pages;
 use crate::room::table::RoomTable;
 use crate::roster::Roster;
+use crate::sessions::{self, Sessions};
 use crate::{drain, intake, metrics, notice};
 
 /// Kinds of rooms whose settings are remembered.
@@ -46,6 +50,8 @@ pub struct GatewayDeps {
     pub presence: Arc<dyn Presence>,
     /// Brings hints.
     pub bus: Arc<dyn Bus>,
+    /// How other gateways are called; `None` where there are none.
+    pub neighbours: Option<RpcConfig>,
 }
 
 /// One gateway. See the file's head.
@@ -62,6 +68,8 @@ pub struct Gateway {
     filler: Arc<Filler>,
     pages: Pages,
     roster: Arc<Roster>,
+    sessions: Arc<Sessions>,
+    neighbours: Arc<Neighbours>,
     orders: Orders,
     connects: Semaphore,
     kinds: RwLock<HashMap<Box<str>, RoomSettings>>,
@@ -94,6 +102,8 @@ pub async fn start(
     metrics::describe();
     let (id, incarnation) = (config.id(), Incarnation::random());
     let (auth, rooms, presence) = (deps.auth.clone(), deps.rooms.clone(), deps.presence.clone());
+    let neighbours = deps.neighbours.clone();
+    let neighbours = Neighbours::new(presence.clone(), neighbours, Handle::current());
     let peers = Arc::new(Peers::new(auth, rooms, presence, Handle::current()));
     let table = Arc::new(RoomTable::new(&config.room));
     let heads = Arc::<Heads>::default();
@@ -109,6 +119,8 @@ pub async fn start(
         filler: Arc::new(Filler::new(Duration::from_millis(config.room.hole_wait_ms))),
         pages: Pages::new(peers.clone(), config.room.page_items),
         roster: Arc::new(Roster::new()),
+        sessions: Arc::new(Sessions::new(config.connection.message_bytes_max)),
+        neighbours: Arc::new(neighbours),
         orders: Orders::default(),
         connects: Semaphore::new(config.connection.connects_in_flight_max),
         kinds: RwLock::default(),
@@ -145,7 +157,10 @@ impl Gateway {
         tasks.spawn(self.bindings.clone().run(stop.clone()));
         tasks.spawn(notice::watch_bus(self.clone(), health, stop.clone()));
         tasks.spawn(self.clone().house_work(stop.clone()));
-        tasks.spawn(self.roster.clone().run(presence, self.id.clone(), self.incarnation, stop));
+        // Where nobody calls, there is nothing to be called by.
+        let peer_url = self.deps.neighbours.as_ref().and(self.config.peer_url());
+        let own = (self.id.clone(), self.incarnation, peer_url);
+        tasks.spawn(self.roster.clone().run(presence, own, stop));
         // Not among the tasks that it waits for itself.
         let gateway = self.clone();
         tokio::spawn(async move {
@@ -212,6 +227,24 @@ impl Gateway {
     /// What presence is told.
     pub fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// The connections whose frames come by requests of their own.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Brings a frame to the connection that it is meant for, here or on another gateway.
+    ///
+    /// `NotFound` for an unknown gateway or session; otherwise as [`Sessions::deliver`] and
+    /// [`Neighbours::emulate`] say.
+    pub async fn emulate(&self, node: &str, session: &str, frame: Bytes) -> Result<(), Error> {
+        let session = Session::parse(session).ok_or_else(sessions::unknown)?;
+        if node == self.id.as_str() {
+            return self.sessions.deliver(&session, frame);
+        }
+        let node = GatewayId::parse(node).map_err(|_| sessions::unknown())?;
+        self.neighbours.emulate(node, session, frame).await
     }
 
     /// Whether the broker is away, so that delivery is late.

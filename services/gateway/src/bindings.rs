@@ -6,13 +6,14 @@ use std::time::Duration;
 use bus::{BindingKey, Bindings as BusBindings};
 use domain::RoomName;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::RoomConfig;
 use crate::heads::Heads;
 use crate::room::Room;
-use crate::room::binding::{Act, Binder};
+use crate::room::binding::{Act, Binder, RoomState};
 use crate::room::table::RoomTable;
 
 /// Between two looks at rooms that linger.
@@ -25,6 +26,8 @@ pub struct Bindings {
     rooms: Arc<RoomTable>,
     heads: Arc<Heads>,
     started: Instant,
+    /// Told when a binding stands.
+    stands: Notify,
 }
 
 impl Bindings {
@@ -36,7 +39,7 @@ impl Bindings {
         heads: Arc<Heads>,
     ) -> Self {
         let binder = Mutex::new(Binder::new(config.binding_cap, config.linger_ms));
-        Self { binder, bus, rooms, heads, started: Instant::now() }
+        Self { binder, bus, rooms, heads, started: Instant::now(), stands: Notify::new() }
     }
 
     /// A room got its first local member, who is authorised.
@@ -58,6 +61,24 @@ impl Bindings {
     pub fn bound(&self, key: &BindingKey) {
         let acts = self.binder.lock().bound(key);
         self.carry_out(acts);
+        self.stands.notify_waiters();
+    }
+
+    /// Waits until the traffic of a room with members comes here, `most` at most.
+    pub async fn stand(&self, room: &RoomName, most: Duration) {
+        let standing = async {
+            loop {
+                // Listens before it looks, so that nothing is missed between the two.
+                let mut told = std::pin::pin!(self.stands.notified());
+                told.as_mut().enable();
+                if self.binder.lock().state(room) != RoomState::Binding {
+                    return;
+                }
+                told.await;
+            }
+        };
+        // Without the broker nothing stands, and life goes on.
+        let _stood = tokio::time::timeout(most, standing).await;
     }
 
     /// The broker dropped a binding.
@@ -76,6 +97,7 @@ impl Bindings {
     pub fn restored(&self) {
         let acts = self.binder.lock().restored();
         self.carry_out(acts);
+        self.stands.notify_waiters();
         for room in self.rooms.stored() {
             self.heads.hold(room.name());
         }

@@ -24,6 +24,13 @@ pub struct GatewayConfig {
     pub send_buffer_bytes: usize,
     /// How long an idle HTTP connection is kept.
     pub keep_alive_ms: u64,
+    /// gRPC address for the other gateways, which bring what clients of HTTP streaming and of
+    /// server-sent events send; open only if `peer_url` is given.
+    pub peer_listen: String,
+    /// What the other gateways reach that address by, as `http://10.0.0.7:50053`: this pod's own
+    /// address and not a balancer's. Without it such clients must come to the same gateway each
+    /// time. In Kubernetes `ROOMCAST_GATEWAY__PEER_URL` = `http://$(POD_IP):50053` sets it.
+    pub peer_url: String,
     /// What a connection may do.
     pub connection: ConnectionConfig,
     /// What is kept of rooms with local members.
@@ -128,6 +135,8 @@ impl Default for GatewayConfig {
             backlog: 4_096,
             send_buffer_bytes: 64 * 1024,
             keep_alive_ms: 15_000,
+            peer_listen: "0.0.0.0:50053".to_owned(),
+            peer_url: String::new(),
             connection: ConnectionConfig::default(),
             room: RoomConfig::default(),
             drain: DrainConfig::default(),
@@ -201,6 +210,9 @@ impl GatewayConfig {
         check(self.connections_per_worker > 0, "connections_per_worker: must be above 0");
         check(self.backlog > 0, "backlog: must be above 0");
         check(self.send_buffer_bytes >= 4_096, "send_buffer_bytes: at least 4096");
+        check(self.peer_listen.contains(':'), "peer_listen: not an address with a port");
+        let peer_url = self.peer_url().map_or(Ok(()), |url| rpc::config::check_address(&url));
+        check(peer_url.is_ok(), "peer_url: not an address like http://host:port");
         let c = &self.connection;
         check(
             (1_024..=domain::MESSAGE_BYTES_MAX * 16).contains(&c.message_bytes_max),
@@ -231,6 +243,11 @@ impl GatewayConfig {
         check(r.binding_cap > 0, "room.binding_cap: must be above 0");
         problems.extend(self.http.problems().into_iter().map(|text| format!("http.{text}")));
         problems
+    }
+
+    /// What other gateways reach this one by, if that is given.
+    pub fn peer_url(&self) -> Option<String> {
+        Some(self.peer_url.clone()).filter(|url| !url.is_empty())
     }
 
     /// The gateway's name: the one given, else the host's with what does not fit replaced.

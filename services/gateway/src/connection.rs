@@ -9,6 +9,7 @@ mod handshake;
 mod lane;
 mod pulse;
 mod reader;
+mod source;
 pub mod subscription;
 pub mod timer;
 pub mod writer;
@@ -19,13 +20,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{ConnectionId, Departure, PresenceChange, Principal, PrincipalId, RoomName, Verified};
+use domain::{
+    ConnectionId, Departure, PresenceChange, Principal, PrincipalId, RoomName, Session, Verified,
+};
 use tokio::sync::Notify;
 use wire::{CloseCode, ErrorBody, Reply, ReplyBody, Uncarried};
 
 use crate::app::Gateway;
 use crate::config::ConnectionConfig;
-use crate::http::Upgrade;
 use crate::rate::Bucket;
 use crate::room::ring::RingItem;
 use crate::worker::Worker;
@@ -34,7 +36,7 @@ use lane::Lanes;
 use subscription::Subscription;
 use writer::{Pushed, Writer};
 
-pub use handshake::open;
+pub use handshake::{open, open_stream};
 
 /// Whom a connection acts for, once auth has said so.
 #[derive(Debug)]
@@ -72,13 +74,21 @@ struct Ending {
     when_answered: bool,
 }
 
+/// How a connection is spoken on, from its first byte to its last.
+struct Manner {
+    carrier: Carrier,
+    /// Whether it is pinged by native frames rather than by the protocol's.
+    native_pings: bool,
+    /// What names it in requests beside its stream; a socket needs none.
+    session: Option<Session>,
+}
+
 /// See the file's head.
 pub struct Connection {
     id: ConnectionId,
     worker: Rc<Worker>,
     writer: Rc<Writer>,
-    carrier: Carrier,
-    native_pings: bool,
+    manner: Manner,
     stage: RefCell<Stage>,
     subscriptions: RefCell<HashMap<RoomName, Subscription>>,
     lanes: Lanes,
@@ -95,7 +105,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(id: ConnectionId, worker: Rc<Worker>, writer: Rc<Writer>, upgrade: &Upgrade) -> Self {
+    fn new(id: ConnectionId, worker: Rc<Worker>, writer: Rc<Writer>, manner: Manner) -> Self {
         let config = &worker.gateway().config().connection;
         let bucket = Bucket::new(config.commands_per_second, config.commands_burst);
         let lanes = Lanes::new(config.commands_in_flight_max);
@@ -103,8 +113,7 @@ impl Connection {
             id,
             worker,
             writer,
-            carrier: Carrier::WebSocket(upgrade.format),
-            native_pings: upgrade.native_pings,
+            manner,
             stage: RefCell::new(Stage::Fresh),
             subscriptions: RefCell::default(),
             lanes,
@@ -141,12 +150,17 @@ impl Connection {
 
     /// How messages travel to it.
     pub fn carrier(&self) -> Carrier {
-        self.carrier
+        self.manner.carrier
     }
 
     /// Whether it is pinged by native frames rather than by the protocol's.
     pub fn native_pings(&self) -> bool {
-        self.native_pings
+        self.manner.native_pings
+    }
+
+    /// What names it in requests beside its stream.
+    pub fn session(&self) -> Option<Session> {
+        self.manner.session
     }
 
     /// How far it has come.
@@ -202,9 +216,9 @@ impl Connection {
 
     /// Answers a command.
     pub fn reply(&self, id: u32, body: ReplyBody) {
-        let message = self.carrier.format().encode_reply(&Reply { id, body });
+        let message = self.carrier().format().encode_reply(&Reply { id, body });
         if let Some(message) = self.carried(message) {
-            self.push_reply(self.carrier.wrap(&message));
+            self.push_reply(self.carrier().wrap(&message));
         }
     }
 
@@ -215,14 +229,14 @@ impl Connection {
 
     /// Queues an unpositioned push.
     pub fn show(&self, push: &SharedPush) {
-        if let Some(frame) = self.carried(push.frame(self.carrier)) {
+        if let Some(frame) = self.carried(push.frame(self.carrier())) {
             self.push_reply(frame);
         }
     }
 
     /// Queues a positioned push. False if its format cannot carry it: then the connection closes.
     pub fn feed(&self, item: &RingItem) -> bool {
-        let Some(frame) = self.carried(item.frame(self.carrier)) else { return false };
+        let Some(frame) = self.carried(item.frame(self.carrier())) else { return false };
         let pushed = self.writer.feed(frame);
         self.after_push(pushed);
         true

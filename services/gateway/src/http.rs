@@ -4,11 +4,13 @@
 //! thin: they check what they were given, call another service and answer with JSON. No rule of
 //! rooms or identity lives here, and nothing is read from cookies.
 pub mod address;
+mod admission;
 pub mod api;
 mod auth;
 mod body;
 mod config;
 mod docs;
+mod emulation;
 mod error;
 mod gate;
 mod health;
@@ -18,6 +20,7 @@ mod page;
 mod rate;
 mod state;
 mod stats;
+mod stream;
 mod upgrade;
 
 use actix_cors::Cors;
@@ -31,7 +34,7 @@ pub use error::{ApiError, ErrorAnswer};
 pub use gate::{PUBLIC_FOLDERS, PUBLIC_PATHS};
 pub use openapi::document;
 pub use page::{Page, PageFile};
-pub use state::HttpState;
+pub use state::{Frames, HttpState};
 pub use upgrade::{Sockets, Upgrade};
 
 /// How long a browser may remember the answer to a preflight, in seconds.
@@ -60,6 +63,8 @@ pub fn configure(services: &mut ServiceConfig, state: web::Data<HttpState>) {
         .configure(health::routes)
         .configure(stats::routes)
         .configure(upgrade::routes)
+        .configure(stream::routes)
+        .configure(emulation::routes)
         .configure(api::routes)
         .configure(openapi::routes)
         .configure(docs::routes)

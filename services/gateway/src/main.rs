@@ -38,8 +38,10 @@ async fn start(process: Process, (config, rpc, bus): Sections) -> anyhow::Result
         rooms: Arc::new(RemoteRooms::open(&rpc)?),
         presence: Arc::new(RemotePresence::open(&rpc)?),
         bus: bus.clone(),
+        neighbours: Some(rpc),
     };
     let gateway = gateway::start(config, deps, process.shutdown).await?;
+    gateway::serve_neighbours(&gateway).await?;
     let front = Front { readiness: process.ready, page: None };
     let serving = gateway::listen(gateway.clone(), front, |_| {})?;
     let watched = gateway.clone();

@@ -17,9 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use register::Register;
+use register::{Register, fit};
 
-/// Changes of one batch.
+/// Most changes of one batch.
 const BATCH_MAX: usize = 500;
 /// How long changes are gathered.
 const GATHER: Duration = Duration::from_millis(50);
@@ -97,17 +97,19 @@ impl Roster {
         let _late = tokio::time::timeout(FLUSH_WAIT, applied.wait_for(|n| *n >= told)).await;
     }
 
-    /// Holds the lease and sends changes until `stop`; then gives the lease back.
+    /// Holds the lease and sends changes until `stop`; then gives the lease back. `gateway` is whose
+    /// lease it is, in which life, and what other gateways reach it by.
     pub async fn run(
         self: Arc<Self>,
         presence: Arc<dyn Presence>,
-        gateway: GatewayId,
-        incarnation: Incarnation,
+        gateway: (GatewayId, Incarnation, Option<String>),
         stop: CancellationToken,
     ) {
         let mut first = true;
         loop {
-            let opened = presence.open_lease(Call::within(CALL_WAIT), gateway.clone(), incarnation);
+            let (gateway, incarnation, peer_url) = gateway.clone();
+            let opened =
+                presence.open_lease(Call::within(CALL_WAIT), gateway, incarnation, peer_url);
             let lease = match opened.await {
                 Ok(lease) => lease,
                 Err(error) => {
@@ -143,10 +145,13 @@ impl Roster {
         stop: &CancellationToken,
     ) -> Left {
         let again = self.state.lock().registered();
-        for changes in again.chunks(BATCH_MAX) {
+        let mut rest = &again[..];
+        while !rest.is_empty() {
+            let (changes, more) = rest.split_at(fit(rest.iter(), BATCH_MAX));
             if !self.send(presence, held, changes.to_vec(), false, stop).await {
                 return self.left(stop);
             }
+            rest = more;
         }
         self.tell_applied();
         loop {

@@ -14,13 +14,16 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use anyhow::Context;
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use runtime::Readiness;
 use socket2::SockRef;
+use wire::EmulationRequest;
 
 use crate::app::Gateway;
 use crate::config::GatewayConfig;
-use crate::connection;
-use crate::http::{self, HttpState, Page, Sockets, Upgrade};
+use crate::connection::{self, carrier::Carrier};
+use crate::http::{self, Frames, HttpState, Page, Sockets, Upgrade};
 use crate::worker::WorkerSlot;
 
 /// How long the server waits for HTTP answers under way when it ends, in seconds.
@@ -78,6 +81,8 @@ where
         .max_connections(config.connections_per_worker)
         .backlog(config.backlog)
         .tcp_nodelay(true)
+        // Who hangs up does not wait for the rest of an answer: a stream must end at once then.
+        .h1_allow_half_closed(false)
         .keep_alive(Duration::from_millis(config.keep_alive_ms))
         // The close handshake is ours; what is left then is to flush and to hang up.
         .client_disconnect_timeout(Duration::ZERO);
@@ -116,12 +121,34 @@ impl Sockets for GatewaySockets {
         upgrade: Upgrade,
     ) -> Result<HttpResponse, actix_web::Error> {
         if !self.0.accepting() {
-            return Ok(HttpResponse::ServiceUnavailable()
-                .insert_header((header::RETRY_AFTER, "1"))
-                .finish());
+            return Ok(gone());
         }
         connection::open(request, payload, upgrade)
     }
+
+    fn open_stream(
+        &self,
+        request: &HttpRequest,
+        first: Bytes,
+        carrier: Carrier,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        if !self.0.accepting() {
+            return Ok(gone());
+        }
+        connection::open_stream(request, first, carrier)
+    }
+
+    fn emulate(&self, request: EmulationRequest) -> LocalBoxFuture<'static, domain::Result<()>> {
+        let gateway = self.0.clone();
+        Box::pin(async move {
+            gateway.emulate(&request.node, &request.session, request.data.clone()).await
+        })
+    }
+}
+
+/// The answer of a gateway that takes no connections any more.
+fn gone() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().insert_header((header::RETRY_AFTER, "1")).finish()
 }
 
 fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
@@ -132,6 +159,11 @@ fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
         Arc::new(GatewaySockets(gateway.clone())),
         front.readiness,
     );
+    let connection = &gateway.config().connection;
+    let state = state.with_frames(Frames {
+        bytes_max: connection.message_bytes_max,
+        timeout_ms: connection.frame_timeout_ms,
+    });
     match front.page {
         Some(page) => state.with_page(page),
         None => state,

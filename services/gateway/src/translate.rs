@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use domain::{Body, Event, Face, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
+use domain::{Body, Event, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
 use serde_json::json;
 use wire::{ClientInfo, Publication};
 
@@ -24,7 +24,13 @@ pub fn publication(item: &Item) -> Publication {
 
 /// A presence entry's or a signal's connection as others see it.
 pub fn who_info(who: &Who) -> ClientInfo {
-    client_info(&who.id, &who.name, who.connection.to_string())
+    let Who { id, name, info, room_info, connection } = who;
+    client_info(id, name, (info, room_info), connection.to_string())
+}
+
+/// How many bytes of JSON somebody shows.
+pub fn shown_bytes(info: &ClientInfo) -> usize {
+    info.conn_info.len() + info.chan_info.len()
 }
 
 /// The data of a notice on the `system` channel.
@@ -52,18 +58,24 @@ pub fn json_bytes(value: &serde_json::Value) -> Bytes {
 
 fn sender_info(sender: &Sender) -> ClientInfo {
     let client = sender.connection.map(|id| id.to_string()).unwrap_or_default();
-    client_info(&sender.id, &sender.name, client)
+    client_info(&sender.id, &sender.name, (&sender.info, &sender.room_info), client)
 }
 
-fn client_info(id: &PrincipalId, name: &str, client: String) -> ClientInfo {
-    let face = Face::of(name);
-    let conn_info = match face.info {
-        "" if face.name.is_empty() && id.is_anonymous() => Bytes::new(),
-        "" => json_bytes(&json!({ "name": face.name })),
-        info => Bytes::copy_from_slice(info.as_bytes()),
+/// A name is shown as JSON unless other JSON goes before it; who has neither shows nothing.
+fn client_info(
+    id: &PrincipalId,
+    name: &str,
+    (info, room_info): (&Bytes, &Bytes),
+    client: String,
+) -> ClientInfo {
+    let conn_info = if !info.is_empty() {
+        info.clone()
+    } else if name.is_empty() && id.is_anonymous() {
+        Bytes::new()
+    } else {
+        json_bytes(&json!({ "name": name }))
     };
-    let chan_info = Bytes::copy_from_slice(face.room_info.as_bytes());
-    ClientInfo { user: id.user().to_owned(), client, conn_info, chan_info }
+    ClientInfo { user: id.user().to_owned(), client, conn_info, chan_info: room_info.clone() }
 }
 
 fn event_data(event: &Event) -> Bytes {
@@ -110,6 +122,8 @@ mod tests {
                 sender: Some(Sender {
                     id: PrincipalId::new("i", "ann"),
                     name: "Ann \"A\"".to_owned(),
+                    info: Bytes::new(),
+                    room_info: Bytes::new(),
                     connection: None,
                 }),
                 gateway: Some(GatewayId::parse("g1").unwrap()),
@@ -127,22 +141,41 @@ mod tests {
 
     #[test]
     fn what_a_token_shows_goes_before_the_name() {
-        let who = |id, face: Face<'_>| {
-            who_info(&Who { id, name: face.text(), connection: domain::ConnectionId::random() })
+        let (info, room_info) = (Bytes::from_static(b"{\"age\":7}"), Bytes::from_static(b"[1]"));
+        let connection = domain::ConnectionId::random();
+        let (id, name) = (PrincipalId::new("i", "ann"), "Ann".to_owned());
+        let ann = Who { id, name, info: info.clone(), room_info: room_info.clone(), connection };
+        let shown = who_info(&ann);
+        assert_eq!((&shown.conn_info, &shown.chan_info), (&info, &room_info));
+        assert_eq!(shown.conn_info.as_ptr(), info.as_ptr(), "shared, not copied");
+        let shown = who_info(&Who { info: Bytes::new(), ..ann.clone() });
+        assert_eq!(
+            (&shown.conn_info[..], &shown.chan_info),
+            (&b"{\"name\":\"Ann\"}"[..], &room_info)
+        );
+        let (id, name) = (PrincipalId::anonymous("c1"), String::new());
+        let (none, nobody) = (Bytes::new(), Who { id, name, ..ann });
+        assert_eq!(who_info(&nobody).conn_info, info);
+        let shown = who_info(&Who { info: none.clone(), room_info: none.clone(), ..nobody });
+        assert_eq!(
+            (shown.user.as_str(), shown.conn_info, shown.chan_info),
+            ("", none.clone(), none)
+        );
+    }
+
+    #[test]
+    fn an_author_is_shown_as_one_who_is_present_is() {
+        let (info, room_info) = (Bytes::from_static(b"[\"A\"]"), Bytes::from_static(b"{}"));
+        let connection = domain::ConnectionId::random();
+        let (id, name) = (PrincipalId::new("i", "ann"), "Ann".to_owned());
+        let sender = Sender {
+            id: id.clone(),
+            name: name.clone(),
+            info: info.clone(),
+            room_info: room_info.clone(),
+            connection: Some(connection),
         };
-        let ann = PrincipalId::new("i", "ann");
-        let face = Face { name: "Ann", info: r#"{"age":7}"#, room_info: "[1]" };
-        let shown = who(ann.clone(), face);
-        assert_eq!(
-            (&shown.conn_info[..], &shown.chan_info[..]),
-            (&b"{\"age\":7}"[..], &b"[1]"[..])
-        );
-        let shown = who(ann, Face { info: "", ..face });
-        assert_eq!(
-            (&shown.conn_info[..], &shown.chan_info[..]),
-            (&b"{\"name\":\"Ann\"}"[..], &b"[1]"[..])
-        );
-        let shown = who(PrincipalId::anonymous("c1"), Face::default());
-        assert_eq!((shown.user.as_str(), shown.conn_info.len()), ("", 0));
+        let present = Who { id, name, info, room_info, connection };
+        assert_eq!(sender_info(&sender), who_info(&present));
     }
 }

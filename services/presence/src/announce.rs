@@ -11,7 +11,7 @@ use domain::{RoomEvent, RoomName, RoomTraffic, Signal};
 use crate::metrics;
 use crate::store::Told;
 
-/// Most signals in one message of the bus: some 50 KB.
+/// Most signals in one message of the bus: some 50 KB, or 2 MB if everybody shows all that it may.
 const SIGNALS_MAX: usize = 256;
 
 /// Tells rooms who came and went.

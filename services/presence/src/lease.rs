@@ -87,10 +87,12 @@ impl Leases {
         call: Call,
         gateway: GatewayId,
         incarnation: Incarnation,
+        peer_url: Option<String>,
     ) -> Result<Lease> {
         let (store, id) = (self.store.clone(), LeaseId::random());
         tracing::info!(%gateway, %incarnation, lease = %id, "a gateway takes a lease");
-        self.writes.run(call, async move { store.open(gateway, incarnation, id).await }).await?;
+        let write = async move { store.open(gateway, incarnation, id, peer_url).await };
+        self.writes.run(call, write).await?;
         metrics::lease_opened();
         Ok(Lease { id, ttl_ms: self.ttl_ms, renew_ms: self.renew_ms })
     }

@@ -42,8 +42,9 @@ impl Presence for PresenceService {
         call: Call,
         gateway: GatewayId,
         incarnation: Incarnation,
+        peer_url: Option<String>,
     ) -> Result<Lease> {
-        self.leases.open(call, gateway, incarnation).await
+        self.leases.open(call, gateway, incarnation, peer_url).await
     }
 
     async fn renew_lease(&self, call: Call, lease: LeaseId) -> Result<LeaseState> {

@@ -45,6 +45,7 @@ pub trait Store: Send + Sync + 'static {
         gateway: GatewayId,
         incarnation: Incarnation,
         lease: LeaseId,
+        peer_url: Option<String>,
     ) -> Result<()>;
 
     /// Renews a live lease for a whole TTL. `Lost`, and no effect, if it is not live, or if the

@@ -22,6 +22,11 @@ use crate::lease::Writes;
 use crate::metrics;
 use crate::store::Store;
 
+/// About what the entries of one answer may take, in bytes: a call carries little more.
+const ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// About what an entry takes beside its texts, in bytes.
+const ENTRY_BYTES: usize = 96;
+
 /// Follows who comes and goes.
 pub(crate) struct Tracker {
     store: Arc<dyn Store>,
@@ -85,7 +90,8 @@ impl Tracker {
         room: RoomName,
         limit: u32,
     ) -> Result<Vec<PresenceEntry>> {
-        in_time(call, self.store.room(&room, limit.min(self.entries_max))).await
+        let entries = self.store.room(&room, limit.min(self.entries_max));
+        in_time(call, entries).await.map(fitting)
     }
 
     pub(crate) async fn room_counts(&self, call: Call, room: RoomName) -> Result<PresenceCounts> {
@@ -106,8 +112,22 @@ impl Tracker {
         call: Call,
         principal: PrincipalId,
     ) -> Result<Vec<PresenceEntry>> {
-        in_time(call, self.store.connections(&principal, self.entries_max)).await
+        in_time(call, self.store.connections(&principal, self.entries_max)).await.map(fitting)
     }
+}
+
+/// As many entries as one answer carries.
+fn fitting(mut entries: Vec<PresenceEntry>) -> Vec<PresenceEntry> {
+    let mut bytes = 0;
+    let fits = |entry: &&PresenceEntry| {
+        let PresenceEntry { who, gateway } = entry;
+        let id = who.id.issuer.len() + who.id.subject.len();
+        bytes += ENTRY_BYTES + who.bytes() + id + gateway.as_str().len();
+        bytes <= ANSWER_BYTES_MAX
+    };
+    let count = entries.iter().take_while(fits).count();
+    entries.truncate(count);
+    entries
 }
 
 fn rooms_of(batch: &PresenceBatch) -> HashSet<&RoomName> {
@@ -127,4 +147,33 @@ async fn in_time<T>(call: Call, read: impl Future<Output = Result<T>>) -> Result
     timeout_at(call.deadline.0, read)
         .await
         .unwrap_or_else(|_| Err(Error::unavailable("the presence store did not answer in time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::{ConnectionId, GatewayId, INFO_BYTES_MAX, Who};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_has_no_more_than_a_call_carries() {
+        let entries = |count, shown: &Bytes| {
+            let entry = |n| PresenceEntry {
+                who: Who {
+                    id: PrincipalId::new("https://issuer", format!("s-{n}")),
+                    name: "Ann".to_owned(),
+                    info: shown.clone(),
+                    room_info: shown.clone(),
+                    connection: ConnectionId::random(),
+                },
+                gateway: GatewayId::parse("gw-1").unwrap(),
+            };
+            (0..count).map(entry).collect::<Vec<_>>()
+        };
+        assert_eq!(fitting(entries(10_000, &Bytes::new())).len(), 10_000);
+        let most = Bytes::from(vec![b'1'; INFO_BYTES_MAX]);
+        let fit = fitting(entries(10_000, &most)).len();
+        assert!((300..400).contains(&fit), "{fit}");
+    }
 }

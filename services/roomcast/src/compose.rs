@@ -57,8 +57,13 @@ pub async fn serve(process: Process, mut config: Config) -> anyhow::Result<()> {
     let (rpc, stop) = (config.rpc, below.clone());
     let admin = tokio::spawn(async move { rpc::server::serve(listener, routes, &rpc, stop).await });
 
-    let deps =
-        GatewayDeps { auth, rooms: rooms.clone(), presence: presence.clone(), bus: bus.clone() };
+    let deps = GatewayDeps {
+        auth,
+        rooms: rooms.clone(),
+        presence: presence.clone(),
+        bus: bus.clone(),
+        neighbours: None,
+    };
     let gateway = gateway::start(config.gateway, deps, process.shutdown.clone()).await?;
     let front = Front { readiness: process.ready.clone(), page: Some(Arc::new(page)) };
     let serving = gateway::listen(gateway.clone(), front, move |services| {

@@ -69,8 +69,15 @@ pub struct Config {
 }
 
 /// What connects processes: there is only one.
-const IDLE_KEYS: [&str; 5] =
-    ["bus.addresses", "bus.addresses_file", "rpc.auth", "rpc.rooms", "rpc.presence"];
+const IDLE_KEYS: [&str; 7] = [
+    "bus.addresses",
+    "bus.addresses_file",
+    "rpc.auth",
+    "rpc.rooms",
+    "rpc.presence",
+    "gateway.peer_listen",
+    "gateway.peer_url",
+];
 
 impl Config {
     /// What browsers reach this process by.

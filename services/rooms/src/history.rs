@@ -163,9 +163,5 @@ fn unrecoverable() -> Error {
 }
 
 fn payload_bytes(fetched: &Fetched) -> u64 {
-    let bytes = |item: &domain::Item| match &item.body {
-        domain::Body::Message { data, .. } => data.len(),
-        domain::Body::Event(_) => 256,
-    };
-    fetched.items.iter().map(bytes).sum::<usize>() as u64
+    fetched.items.iter().map(|item| item.body.bytes()).sum::<usize>() as u64
 }

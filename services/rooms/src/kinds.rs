@@ -199,6 +199,7 @@ impl Kinds {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use domain::{ErrorReason, PrincipalId};
 
     use super::*;
@@ -232,7 +233,8 @@ mod tests {
     fn a_role_opens_a_room_and_membership_does_not() {
         let id = PrincipalId::new("iss", "u");
         let roles = vec!["staff".into()];
-        let staff = Principal { id, name: "U".into(), roles, grants: Vec::new() };
+        let (name, info) = ("U".into(), Bytes::new());
+        let staff = Principal { id, name, info, roles, grants: Vec::new() };
         let here = room("general");
         assert!(Access::Role("staff".into()).allows(&staff, &here, false));
         assert!(!Access::Role("other".into()).allows(&staff, &here, true));
@@ -245,6 +247,7 @@ mod tests {
         let visitor = |grants: &[&RoomName]| Principal {
             id: PrincipalId::anonymous("c1"),
             name: String::new(),
+            info: Bytes::new(),
             roles: Vec::new(),
             grants: grants.iter().map(|&room| room.clone()).collect(),
         };

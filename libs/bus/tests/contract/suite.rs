@@ -180,6 +180,8 @@ fn traffic() -> Vec<RoomTraffic> {
     let who = Who {
         id: PrincipalId::new("https://issuer", "subject"),
         name: "Zoë 👋".into(),
+        info: Bytes::from_static(b"{\"age\":7}"),
+        room_info: Bytes::from_static(b"[1]"),
         connection: ConnectionId::random(),
     };
     let items: Vec<Item> = bodies()
@@ -204,7 +206,13 @@ fn traffic() -> Vec<RoomTraffic> {
 
 fn bodies() -> Vec<Body> {
     let id = PrincipalId::new("issuer", "subject");
-    let sender = |connection| Sender { id: id.clone(), name: "name".into(), connection };
+    let sender = |connection| Sender {
+        id: id.clone(),
+        name: "name".into(),
+        info: Bytes::from(vec![b'1'; domain::INFO_BYTES_MAX]),
+        room_info: Bytes::from_static(b"{\"seat\":5}"),
+        connection,
+    };
     let message = |sender, gateway: Option<&str>, data: Vec<u8>| Body::Message {
         sender,
         gateway: gateway.map(|text| GatewayId::parse(text).unwrap()),

@@ -1,4 +1,5 @@
 //! Admin's own messages, there and back.
+use bytes::Bytes;
 use domain::{ConnectionId, Error, PresenceEntry, Result, Who};
 use proto::admin::v1;
 
@@ -118,7 +119,7 @@ impl IntoDomain for v1::ListConnectionsRequest {
     }
 }
 
-/// A connection as scripts read it: its id is text.
+/// A connection as scripts read it: its id is text, and of what is shown they get the name.
 pub(super) fn connection(entry: PresenceEntry) -> v1::Connection {
     v1::Connection {
         principal: Some(entry.who.id.into_proto()),
@@ -133,7 +134,13 @@ impl IntoDomain for v1::Connection {
     fn into_domain(self) -> Result<PresenceEntry> {
         let connection: ConnectionId =
             self.connection_id.parse().map_err(|_| Error::invalid("a connection id is a UUID"))?;
-        let who = Who { id: required(self.principal, "principal")?, name: self.name, connection };
+        let who = Who {
+            id: required(self.principal, "principal")?,
+            name: self.name,
+            info: Bytes::new(),
+            room_info: Bytes::new(),
+            connection,
+        };
         Ok(PresenceEntry { who, gateway: gateway(&self.gateway_id)? })
     }
 }

@@ -3,7 +3,9 @@ use domain::{Body, Epoch, Error, Event, Item, Position, Result, Sender};
 use proto::core::v1;
 
 use super::{IntoDomain, IntoProto};
-use super::{connection, connection_bytes, gateway_or_none, message_id, required, text_or_empty};
+use super::{
+    connection, connection_bytes, gateway_or_none, message_id, required, shown, text_or_empty,
+};
 
 impl IntoProto for Position {
     type Proto = v1::Position;
@@ -26,6 +28,8 @@ impl IntoProto for Sender {
             id: Some(self.id.into_proto()),
             name: self.name,
             connection_id: self.connection.map(connection_bytes).unwrap_or_default(),
+            info: self.info,
+            room_info: self.room_info,
         }
     }
 }
@@ -38,7 +42,13 @@ impl IntoDomain for v1::Sender {
         } else {
             Some(connection(&self.connection_id)?)
         };
-        Ok(Sender { id: required(self.id, "sender.id")?, name: self.name, connection })
+        Ok(Sender {
+            id: required(self.id, "sender.id")?,
+            name: self.name,
+            info: shown(self.info)?,
+            room_info: shown(self.room_info)?,
+            connection,
+        })
     }
 }
 

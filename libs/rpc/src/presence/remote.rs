@@ -44,11 +44,13 @@ impl Presence for RemotePresence {
         call: Call,
         gateway: GatewayId,
         incarnation: Incarnation,
+        peer_url: Option<String>,
     ) -> Result<Lease> {
         let method = Method::idempotent(SERVICE, "open_lease");
         let request = v1::OpenLeaseRequest {
             gateway_id: gateway.to_string(),
             incarnation: convert::incarnation_bytes(incarnation),
+            peer_url: peer_url.unwrap_or_default(),
         };
         let send = |channel, request: Request<v1::OpenLeaseRequest>| async move {
             client(channel).open_lease(request).await

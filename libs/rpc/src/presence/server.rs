@@ -32,7 +32,8 @@ impl PresenceService for Served {
         answer(SERVICE, "open_lease", request, async |call, message| {
             let gateway = convert::gateway(&message.gateway_id)?;
             let incarnation = convert::incarnation(&message.incarnation)?;
-            Ok(self.0.open_lease(call, gateway, incarnation).await?.into_proto())
+            let peer_url = convert::peer_url(message.peer_url)?;
+            Ok(self.0.open_lease(call, gateway, incarnation, peer_url).await?.into_proto())
         })
         .await
     }

@@ -47,7 +47,7 @@ fn key() -> Credential {
 /// Who the caller says it is: never believed.
 fn liar() -> Principal {
     let (name, roles) = ("M".into(), vec!["admin".into()]);
-    Principal { id: sample::id("mallory"), name, roles, grants: vec![] }
+    Principal { id: sample::id("mallory"), name, info: Bytes::new(), roles, grants: vec![] }
 }
 
 /// Asks reflection which services there are.
@@ -204,7 +204,7 @@ async fn every_field_survives_and_the_guard_says_who_acts() {
     let both = ConnectionsOf { room: Some(room.clone()), principal: Some(bob.clone()) };
     for of in [both, ConnectionsOf::default()] {
         let entries = remote.list_connections(soon(), liar(), of.clone()).await.unwrap();
-        assert_eq!(entries, [sample::entry()]);
+        assert_eq!(entries, [sample::plain_entry()]);
         said(format_args!("{:?}", (&by, of)));
     }
     let history = |principal| History {

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use rpc::Call;
 use rpc::admin::*;
 use rpc::auth::*;
+use rpc::gateway::*;
 use rpc::presence::*;
 use rpc::rooms::*;
 use tokio::sync::mpsc;
@@ -146,9 +147,22 @@ impl Auth for Answering {
 }
 
 #[async_trait]
+impl Gateway for Answering {
+    async fn emulate(&self, call: Call, session: Session, frame: Bytes) -> Result<()> {
+        self.hear(call, (session.reveal(), frame), ()).await
+    }
+}
+
+#[async_trait]
 impl Presence for Answering {
-    async fn open_lease(&self, call: Call, gateway: GatewayId, life: Incarnation) -> Result<Lease> {
-        self.hear(call, (gateway, life), sample::lease()).await
+    async fn open_lease(
+        &self,
+        call: Call,
+        gateway: GatewayId,
+        life: Incarnation,
+        peer_url: Option<String>,
+    ) -> Result<Lease> {
+        self.hear(call, (gateway, life, peer_url), sample::lease()).await
     }
     async fn renew_lease(&self, call: Call, lease: LeaseId) -> Result<LeaseState> {
         self.hear(call, lease, LeaseState::Lost).await

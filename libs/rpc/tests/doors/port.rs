@@ -23,7 +23,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Serves rooms, auth and presence.
+    /// Serves rooms, auth, presence and gateway.
     pub fn open() -> Self {
         Self::on(([127, 0, 0, 1], 0).into(), &RpcConfig::default())
     }
@@ -33,7 +33,8 @@ impl Port {
         let routes = Routes::new()
             .with(rpc::rooms::server(service.clone()))
             .with(rpc::auth::server(service.clone()))
-            .with(rpc::presence::server(service.clone()));
+            .with(rpc::presence::server(service.clone()))
+            .with(rpc::gateway::server(service.clone()));
         Self::serving(address, service, routes, config)
     }
 

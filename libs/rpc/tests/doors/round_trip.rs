@@ -5,6 +5,7 @@ use bytes::Bytes;
 use domain::*;
 use rpc::Call;
 use rpc::auth::{Auth, NewKey, RemoteAuth};
+use rpc::gateway::{Gateway, RemoteGateway};
 use rpc::presence::{LeaseState, Presence, RemotePresence};
 use rpc::rooms::*;
 
@@ -110,9 +111,12 @@ async fn presence() {
     let remote = RemotePresence::open(&config(&[port.address])).unwrap();
     let (heard, room, lease) = (&port.service, sample::room(), sample::lease_id());
 
-    let opened = remote.open_lease(soon(), sample::gateway(), sample::incarnation()).await.unwrap();
-    assert_eq!(opened, sample::lease());
-    assert_eq!(heard.only(), format!("{:?}", (sample::gateway(), sample::incarnation())));
+    for peer_url in [Some("http://10.0.0.7:50053".to_owned()), None] {
+        let (id, life) = (sample::gateway(), sample::incarnation());
+        let opened = remote.open_lease(soon(), id.clone(), life, peer_url.clone()).await.unwrap();
+        assert_eq!(opened, sample::lease());
+        assert_eq!(heard.only(), format!("{:?}", (id, life, peer_url)));
+    }
     assert_eq!(remote.renew_lease(soon(), lease).await.unwrap(), LeaseState::Lost);
     assert_eq!(heard.only(), format!("{lease:?}"));
     remote.close_lease(soon(), lease).await.unwrap();
@@ -146,6 +150,42 @@ async fn presence() {
     heard.heard.lock().clear();
     assert_eq!(remote.connections(soon(), sample::id("bob")).await.unwrap(), [sample::entry()]);
     assert_eq!(heard.only(), format!("{:?}", sample::id("bob")));
+}
+
+#[tokio::test]
+async fn nobody_shows_more_than_the_limit() {
+    let port = Port::open();
+    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let json = |bytes: usize| Bytes::from(vec![b'1'; bytes]);
+    let showing = |info, room_info| {
+        let sender = Sender { info, room_info, ..sample::sender() };
+        Publish { sender: Some(sender), ..publish() }
+    };
+    let most = showing(json(INFO_BYTES_MAX), json(INFO_BYTES_MAX));
+    assert_eq!(remote.publish(soon(), most).await.unwrap(), sample::published());
+    for much in [
+        showing(json(INFO_BYTES_MAX + 1), Bytes::new()),
+        showing(Bytes::new(), json(INFO_BYTES_MAX + 1)),
+    ] {
+        let refused = remote.publish(soon(), much).await.unwrap_err();
+        assert_eq!(refused.reason, ErrorReason::InvalidArgument);
+    }
+}
+
+#[tokio::test]
+async fn gateway() {
+    let port = Port::open();
+    let remote = RemoteGateway::open(&format!("http://{}", port.address), &config(&[])).unwrap();
+    let (heard, session) = (&port.service, Session::from_bytes(*b"0123456789abcdef"));
+    let frame = Bytes::from_static(b"\0\xff{}");
+    remote.emulate(soon(), session, frame.clone()).await.unwrap();
+    assert_eq!(heard.only(), format!("{:?}", (session.reveal(), frame.clone())));
+
+    // Whether a lost answer means a lost frame nobody knows, so it is not sent again.
+    heard.set(Mood::Fail(Error::unavailable("busy")));
+    remote.emulate(soon(), session, frame).await.unwrap_err();
+    heard.only();
+    assert!(RemoteGateway::open("not an address", &config(&[])).is_err());
 }
 
 #[tokio::test]

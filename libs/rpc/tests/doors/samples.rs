@@ -22,7 +22,8 @@ pub fn id(subject: &str) -> PrincipalId {
 
 pub fn principal(role: &str) -> Principal {
     let roles = vec!["user".into(), role.into()];
-    Principal { id: id("alice"), name: "Älice".into(), roles, grants: vec![room()] }
+    let (name, info) = ("Älice".into(), Bytes::from_static(b"{\"seat\":5}"));
+    Principal { id: id("alice"), name, info, roles, grants: vec![room()] }
 }
 
 pub fn connection() -> ConnectionId {
@@ -50,15 +51,33 @@ pub fn position() -> Position {
 }
 
 pub fn sender() -> Sender {
-    Sender { id: id("alice"), name: "Älice".into(), connection: Some(connection()) }
+    Sender {
+        id: id("alice"),
+        name: "Älice".into(),
+        info: Bytes::from_static(b"{\"age\":7}"),
+        room_info: Bytes::from_static(b"[1]"),
+        connection: Some(connection()),
+    }
 }
 
 pub fn who() -> Who {
-    Who { id: id("alice"), name: "Älice".into(), connection: connection() }
+    Who {
+        id: id("alice"),
+        name: "Älice".into(),
+        info: Bytes::from_static(b"{\"age\":7}"),
+        room_info: Bytes::from_static(b"[1]"),
+        connection: connection(),
+    }
 }
 
 pub fn entry() -> PresenceEntry {
     PresenceEntry { who: who(), gateway: gateway() }
+}
+
+/// An entry as the admin service tells it: of what is shown the name alone.
+pub fn plain_entry() -> PresenceEntry {
+    let who = Who { info: Bytes::new(), room_info: Bytes::new(), ..who() };
+    PresenceEntry { who, ..entry() }
 }
 
 /// Every kind of item, with and without what may be absent.
@@ -135,7 +154,8 @@ pub fn totals() -> PresenceTotals {
 }
 
 pub fn gateway_info() -> GatewayInfo {
-    GatewayInfo { gateway: gateway(), incarnation: incarnation(), connections: 9 }
+    let peer_url = Some("http://10.0.0.7:50053".into());
+    GatewayInfo { gateway: gateway(), incarnation: incarnation(), connections: 9, peer_url }
 }
 
 pub fn verified(role: &str) -> Verified {

@@ -2,6 +2,7 @@
 //!
 //! What jsonwebtoken does not check: that the token is an access token, which client it was
 //! made for, its times with bounds, a subject that can be shown and stored. Makes the principal.
+use bytes::Bytes;
 use domain::{Error, ErrorReason, Principal, PrincipalId, Result, Verified};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -68,7 +69,8 @@ impl Claims {
         let roles = role::from_claims(&self.rest, &issuer.roles_claim);
         let name = shown_name(&self.rest, &self.sub);
         let id = PrincipalId::new(self.iss, self.sub);
-        let principal = Principal { id, name, roles, grants: Vec::new() };
+        let (info, grants) = (Bytes::new(), Vec::new());
+        let principal = Principal { id, name, info, roles, grants };
         let expires_at_ms = Some(milliseconds(self.exp));
         Ok(Verified { principal, expires_at_ms, rooms: Vec::new() })
     }

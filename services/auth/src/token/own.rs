@@ -7,7 +7,8 @@ mod claims;
 
 use std::fmt;
 
-use domain::{Error, ErrorReason, Face, Grant, Principal, PrincipalId, Result, RoomName, Verified};
+use bytes::Bytes;
+use domain::{Error, ErrorReason, Grant, Principal, PrincipalId, Result, RoomName, Verified};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub fn nobody() -> Principal {
     Principal {
         id: PrincipalId::anonymous(Uuid::new_v4().to_string()),
         name: String::new(),
+        info: Bytes::new(),
         roles: Vec::new(),
         grants: Vec::new(),
     }
@@ -81,13 +83,13 @@ impl OwnTokens {
             return Err(bad("the token names no user, and a user is needed"));
         }
         let (rooms, info) = (claims.rooms()?, claims.info()?);
-        let face = Face { name: &claims.name(), info: &info, room_info: "" }.text();
         let principal = if subject.is_empty() {
-            Principal { name: face, ..nobody() }
+            Principal { name: claims.name(), info, ..nobody() }
         } else {
             Principal {
                 id: PrincipalId::new(claims.issuer(), subject),
-                name: face,
+                name: claims.name(),
+                info,
                 roles: claims.roles(&self.config.roles_claim),
                 grants: Vec::new(),
             }

@@ -9,9 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{
-    Credential, Error, ErrorReason, Face, PresenceChange, Principal, PrincipalId, Verified,
-};
+use domain::{Credential, Error, ErrorReason, PresenceChange, Principal, PrincipalId, Verified};
 use serde_json::json;
 use wire::{CloseCode, ConnectRequest, ConnectResult, ReplyBody, SubscribeResult};
 
@@ -111,6 +109,7 @@ fn accept(
 fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
     let gateway = connection.gateway();
     let settings = connection.settings();
+    let session = connection.session();
     let now = now_ms();
     let (expires, ttl) = ttl_of(identity.expires_at_ms.get(), now);
     let ping_s = u32::try_from(settings.ping_ms / 1_000).unwrap_or(u32::MAX);
@@ -131,8 +130,10 @@ fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
         // Native pings are none of the protocol's business.
         ping: if connection.native_pings() { 0 } else { ping_s },
         pong: !connection.native_pings(),
+        // Only for whose commands come by requests of their own: they name both.
+        session: session.map(|session| session.reveal()).unwrap_or_default(),
+        node: session.map(|_| gateway.id().to_string()).unwrap_or_default(),
         time: now,
-        ..ConnectResult::default()
     }
 }
 
@@ -144,7 +145,7 @@ fn data(connection: &Connection, identity: &Identity) -> Bytes {
     json_bytes(&json!({
         "gateway": gateway.id().as_str(),
         "user": identity.principal.id.user(),
-        "name": Face::of(&identity.principal.name).name,
+        "name": identity.principal.name,
         "user_channel": channel,
         "degraded": gateway.degraded(),
     }))

@@ -7,7 +7,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use domain::{Error, ErrorReason, Grant, Position, Principal, PrincipalId, RoomName};
+use bytes::Bytes;
+use domain::{
+    Error, ErrorReason, Grant, JoinLeave, Position, Principal, PrincipalId, RoomName, RoomSettings,
+};
 use rpc::rooms::Joined;
 use wire::{CloseCode, ErrorBody, ErrorCode, ReplyBody, SubscribeRequest, SubscribeResult};
 
@@ -19,11 +22,14 @@ use crate::connection::{Connection, Identity};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
 use crate::room::table::Seated;
+use crate::translate::shown_bytes;
 
 /// Wants error 112 rather than `recovered: false`.
 const FLAG_ERROR_IF_UNRECOVERABLE: i64 = 2;
 /// Reads of a room whose epoch is in doubt before the client is asked to come again.
 const SETTLES_MAX: u32 = 20;
+/// How long a subscribe waits for its room's binding.
+const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
 const SETTLE_STEP: std::time::Duration = std::time::Duration::from_millis(100);
 /// What a publication in an answer costs beside its payload, roughly, in bytes.
 const PUBLICATION_OVERHEAD_BYTES: usize = 512;
@@ -106,6 +112,9 @@ fn check(
         ErrorCode::NotAvailable
     } else if room.is_reserved() {
         ErrorCode::PermissionDenied
+    } else if request.tf.is_some() {
+        // No kind of room filters: whoever asked for a part must not be given the whole.
+        ErrorCode::BadRequest
     } else if connection.subscriptions() >= connection.settings().subscriptions_max
         && connection.member(room).is_none()
     {
@@ -164,7 +173,7 @@ pub(super) async fn enter(
     let authorised_ms = now_ms();
     let terms = Rc::new(Terms::new(entry.by_server, entry.grant.as_ref()));
     let grants = terms.granted.then(|| room.clone()).into_iter().collect();
-    let principal = Principal { grants, ..entry.principal.clone() };
+    let principal = Principal { grants, info: Bytes::new(), ..entry.principal.clone() };
     let id = principal.id.clone();
     let joined = connection.gateway().peers().join(principal, room.clone()).await?;
     connection.gateway().learn_settings(room, joined.settings);
@@ -172,6 +181,7 @@ pub(super) async fn enter(
         return Ok(None);
     }
     let seated = connection.worker().sit(room, joined.settings, &joined.head);
+    hear(connection, room, joined.settings).await;
     let started = start(connection, request, &seated, &joined).await;
     // An order may have come meanwhile that ends what was authorised before it.
     let revoked = revoked(connection, &id, room, authorised_ms);
@@ -204,6 +214,16 @@ pub(super) async fn enter(
     Ok(Some(Entered { member, terms, result }))
 }
 
+/// Waits until a room can be heard here, if it has traffic that cannot be fetched later: joins,
+/// leaves, and everything where there is no log. Messages of a log need no wait.
+async fn hear(connection: &Connection, room: &RoomName, kind: RoomSettings) {
+    let gateway = connection.gateway();
+    let unpositioned = kind.join_leave != JoinLeave::Off || !kind.stored;
+    if unpositioned && !gateway.degraded() {
+        gateway.bindings().stand(room, HEARD_WITHIN).await;
+    }
+}
+
 /// Whether an order has come since a moment (Unix milliseconds) that ends a subscription to `room`.
 pub(super) fn revoked(
     connection: &Connection,
@@ -219,9 +239,9 @@ pub(super) fn revoked(
 /// Leaves to the cursor what was recovered if the answer has no room for it: it follows as pushes.
 fn fit(start: &mut Start, offset: u64, bytes_left: &Cell<usize>) {
     let cost = |publication: &wire::Publication| {
-        let info = publication.info.as_ref();
-        let info = info.map_or(0, |info| info.conn_info.len() + info.chan_info.len());
-        publication.data.len() + info + PUBLICATION_OVERHEAD_BYTES
+        publication.data.len()
+            + publication.info.as_ref().map_or(0, shown_bytes)
+            + PUBLICATION_OVERHEAD_BYTES
     };
     let bytes: usize = start.publications.iter().map(cost).sum();
     match bytes_left.get().checked_sub(bytes) {

@@ -1,22 +1,27 @@
-//! From an upgrade request to a connection on its worker.
+//! From a request to a connection on its worker: a WebSocket's upgrade, or a stream in the answer.
 //!
-//! The library checks the handshake and reads messages; what is written to the socket is ours, so
+//! The library checks the handshake and reads messages; what is written to the client is ours, so
 //! that one encoded frame serves every member. The guard stands in front of the library's parser.
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use domain::ConnectionId;
+use bytes::Bytes;
+use domain::{ConnectionId, Session};
 use futures_util::StreamExt;
+use wire::Format;
 
+use super::carrier::Carrier;
 use super::guard::{Guard, GuardLimits};
+use super::source::{Requests, SocketFrames};
 use super::timer::Clock;
 use super::writer::{SocketBody, Writer, WriterLimits};
-use super::{Connection, reader};
+use super::{Connection, Manner, reader};
 use crate::http::Upgrade;
-use crate::worker::WorkerSlot;
+use crate::worker::{Worker, WorkerSlot};
 
 /// Makes a connection of an upgrade request that was let in. Must run on a worker's thread, in an
 /// application that was configured by this gateway.
@@ -25,21 +30,8 @@ pub fn open(
     payload: web::Payload,
     upgrade: Upgrade,
 ) -> actix_web::Result<HttpResponse> {
-    let slot = request.app_data::<Rc<WorkerSlot>>();
-    let slot = slot.ok_or_else(|| actix_web::error::ErrorInternalServerError("no worker"))?;
-    let worker = slot.worker();
+    let worker = worker_of(request)?;
     let config = &worker.gateway().config().connection;
-
-    let id = ConnectionId::random();
-    let limits = WriterLimits {
-        feed_pause_bytes: config.feed_pause_bytes,
-        replies_bytes_max: config.replies_bytes_max,
-        slow: Duration::from_millis(config.slow_ms),
-    };
-    let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-    let writer = Rc::new(Writer::new(id, limits, worker.drained().clone()));
-    let connection = Connection::new(id, worker.clone(), writer.clone(), &upgrade);
-    let connection = Rc::new(connection);
     let limits = GuardLimits {
         message_bytes_max: config.message_bytes_max,
         frame_timeout: Duration::from_millis(config.frame_timeout_ms),
@@ -56,9 +48,64 @@ pub fn open(
         .aggregate_continuations()
         .max_continuation_size(config.message_bytes_max);
 
+    let carrier = Carrier::WebSocket(upgrade.format);
+    let manner = Manner { carrier, native_pings: upgrade.native_pings, session: None };
+    let (connection, writer) = begin(&worker, manner);
+    actix_web::rt::spawn(reader::run(connection, SocketFrames::new(messages, report)));
+    Ok(response.map_body(|_, library| BoxBody::new(SocketBody::new(writer, Some(library)))))
+}
+
+/// Makes a connection of a request that was let in and whose body was `first`: its answer's body
+/// stays open, and further frames come by requests of their own. Must run where [`open`] must.
+pub fn open_stream(
+    request: &HttpRequest,
+    first: Bytes,
+    carrier: Carrier,
+) -> actix_web::Result<HttpResponse> {
+    let worker = worker_of(request)?;
+    let session = Session::from_bytes(rand::random());
+    let letterbox = worker.gateway().sessions().open(session);
+    let manner = Manner { carrier, native_pings: false, session: Some(session) };
+    let (connection, writer) = begin(&worker, manner);
+    if let Some(opening) = carrier.opening() {
+        writer.reply(opening);
+    }
+    let source = Requests::new(first, letterbox, writer.clone());
+    actix_web::rt::spawn(reader::run(connection, source));
+    let content_type = match carrier {
+        Carrier::Events => "text/event-stream",
+        carrier => match carrier.format() {
+            Format::Json => "application/x-ndjson",
+            Format::Protobuf => "application/octet-stream",
+        },
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, content_type))
+        // Whoever stands between must hand each message on as it comes: neither kept nor packed.
+        .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
+        .insert_header(("x-accel-buffering", "no"))
+        .body(BoxBody::new(SocketBody::new(writer, None))))
+}
+
+fn worker_of(request: &HttpRequest) -> actix_web::Result<Rc<Worker>> {
+    let slot = request.app_data::<Rc<WorkerSlot>>();
+    let slot = slot.ok_or_else(|| actix_web::error::ErrorInternalServerError("no worker"))?;
+    Ok(slot.worker())
+}
+
+/// A connection that is counted and waits for its connect.
+fn begin(worker: &Rc<Worker>, manner: Manner) -> (Rc<Connection>, Rc<Writer>) {
+    let config = &worker.gateway().config().connection;
+    let id = ConnectionId::random();
+    let limits = WriterLimits {
+        feed_pause_bytes: config.feed_pause_bytes,
+        replies_bytes_max: config.replies_bytes_max,
+        slow: Duration::from_millis(config.slow_ms),
+    };
+    let writer = Rc::new(Writer::new(id, limits, worker.drained().clone()));
+    let connection = Rc::new(Connection::new(id, worker.clone(), writer.clone(), manner));
     worker.gateway().hub().opened();
     worker.add(connection.clone());
-    worker.set_clock(connect_timeout, id, Clock::Connect);
-    actix_web::rt::spawn(reader::run(connection, messages, report));
-    Ok(response.map_body(|_, library| BoxBody::new(SocketBody::new(writer, library))))
+    worker.set_clock(Duration::from_millis(config.connect_timeout_ms), id, Clock::Connect);
+    (connection, writer)
 }

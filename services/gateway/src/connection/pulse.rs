@@ -83,10 +83,10 @@ impl Connection {
         let settings = self.settings();
         let (sent, answered) = self.pings.get();
         self.pings.set((sent + 1, answered));
-        let ping = if self.native_pings {
+        let ping = if self.native_pings() {
             frame::ping()
         } else {
-            self.carrier.wrap(&self.carrier.format().ping())
+            self.carrier().wrap(&self.carrier().format().ping())
         };
         let pushed = self.writer.urgent(ping);
         self.after_push(pushed);

@@ -6,11 +6,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
 use domain::Departure;
 use wire::{CloseCode, Command, Request};
 
-use super::guard::GuardReport;
+use super::source::{Arrival, Source};
 use super::{Connection, Ending, Stage, frame, lane};
 use crate::command;
 use crate::rate::Verdict;
@@ -29,12 +28,8 @@ enum End {
 }
 
 /// Reads until the connection ends, then ends it.
-pub async fn run(
-    connection: Rc<Connection>,
-    mut stream: AggregatedMessageStream,
-    report: GuardReport,
-) {
-    let end = read(&connection, &mut stream, &report).await;
+pub async fn run(connection: Rc<Connection>, mut source: impl Source) {
+    let end = read(&connection, &mut source).await;
     match end {
         End::Ours(ending) => {
             if ending.when_answered {
@@ -43,54 +38,48 @@ pub async fn run(
             connection.retire(departure_of(ending.code));
             metrics::counter!("roomcast_gateway_closes_total", "code" => code_text(ending.code))
                 .increment(1);
-            connection.writer.close(ending.code, &ending.reason);
+            let last = connection.carrier().last(ending.code, &ending.reason);
+            connection.writer.close(last, ending.code == CloseCode::Slow);
             let wait = Duration::from_millis(connection.settings().close_ms);
             // Either way the socket goes now.
-            let _answered = tokio::time::timeout(wait, until_closed(&mut stream)).await;
+            let _answered = tokio::time::timeout(wait, source.closed()).await;
         }
         End::Theirs(code) => {
             connection.retire(Departure::Clean);
-            connection.writer.close_echo(code);
+            let echo = code.map_or_else(frame::close_empty, |code| frame::close(code, ""));
+            connection.writer.close(echo, false);
         }
         End::Lost => connection.retire(Departure::Lost),
     }
     connection.writer.finish();
 }
 
-async fn read(
-    connection: &Rc<Connection>,
-    stream: &mut AggregatedMessageStream,
-    report: &GuardReport,
-) -> End {
+async fn read(connection: &Rc<Connection>, source: &mut impl Source) -> End {
     loop {
-        let message = tokio::select! {
+        let arrival = tokio::select! {
             biased;
             () = connection.ended.notified() => return wish(connection),
-            message = stream.recv() => message,
-            code = report.refused() => return ours(code, code.text()),
+            arrival = source.next() => arrival,
         };
-        let frame = match message {
-            Some(Ok(AggregatedMessage::Text(text))) => text.into_bytes(),
-            Some(Ok(AggregatedMessage::Binary(bytes))) => bytes,
-            Some(Ok(AggregatedMessage::Ping(payload))) => {
+        let frame = match arrival {
+            Arrival::Frame(frame) => frame,
+            Arrival::Ping(payload) => {
                 connection.push_reply(frame::pong(&payload));
                 continue;
             }
-            Some(Ok(AggregatedMessage::Pong(_))) => {
+            Arrival::Pong => {
                 // Unasked pongs are legal in the standard.
                 if connection.native_pings() {
                     connection.pong();
                 }
                 continue;
             }
-            Some(Ok(AggregatedMessage::Close(reason))) => {
-                return End::Theirs(reason.map(|reason| u16::from(reason.code)));
-            }
-            Some(Err(error)) => return failed(&error, report),
-            None => return cut(report).unwrap_or(End::Lost),
+            Arrival::Refused(code) => return ours(code, code.text()),
+            Arrival::Closed(code) => return End::Theirs(code),
+            Arrival::Lost => return End::Lost,
         };
         let most = connection.settings().commands_per_frame_max;
-        let Ok(commands) = connection.carrier.format().decode(&frame, most) else {
+        let Ok(commands) = connection.carrier().format().decode(&frame, most) else {
             return ours(CloseCode::BadRequest, "malformed frame");
         };
         for command in commands {
@@ -139,14 +128,6 @@ async fn accept(connection: &Rc<Connection>, command: Command) {
     }
 }
 
-async fn until_closed(stream: &mut AggregatedMessageStream) {
-    while let Some(message) = stream.recv().await {
-        if matches!(message, Err(_) | Ok(AggregatedMessage::Close(_))) {
-            return;
-        }
-    }
-}
-
 fn wish(connection: &Connection) -> End {
     match connection.ending.borrow().clone() {
         Some(ending) => End::Ours(ending),
@@ -157,28 +138,6 @@ fn wish(connection: &Connection) -> End {
 
 fn ours(code: CloseCode, reason: &str) -> End {
     End::Ours(Ending { code, reason: reason.to_owned(), when_answered: false })
-}
-
-/// The close that the guard wants, if it cut the stream.
-fn cut(report: &GuardReport) -> Option<End> {
-    report.close_code().map(|code| ours(code, code.text()))
-}
-
-fn failed(error: &ProtocolError, report: &GuardReport) -> End {
-    if let Some(end) = cut(report) {
-        return end;
-    }
-    let code = match error {
-        ProtocolError::Overflow => CloseCode::TooBig,
-        ProtocolError::Io(error) => match error.get_ref() {
-            Some(inner) if inner.is::<std::str::Utf8Error>() => CloseCode::InvalidText,
-            Some(inner) if inner.is::<actix_web::error::PayloadError>() => return End::Lost,
-            _ if error.to_string().contains("continuation size") => CloseCode::TooBig,
-            _ => CloseCode::Protocol,
-        },
-        _ => CloseCode::Protocol,
-    };
-    ours(code, code.text())
 }
 
 /// Others learn at once of those who will not come back; the rest may be back in a moment.

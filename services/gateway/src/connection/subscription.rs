@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use domain::{
-    Departure, Face, Grant, JoinLeave, Overrides, PresenceChange, Principal, RoomName,
-    RoomSettings, Sender, Who,
+    Departure, Grant, JoinLeave, Overrides, PresenceChange, Principal, RoomName, RoomSettings,
+    Sender, Who,
 };
 use wire::{CloseCode, UnsubscribeCode};
 
@@ -124,32 +124,44 @@ impl Connection {
         self.member(room).is_some_and(|member| member.joined.authorised_ms < before_ms)
     }
 
-    /// Its principal as it acts in a room: with the grant by which it is subscribed, if any.
+    /// Its principal as it acts in a room: with the grant by which it is subscribed, if any, and
+    /// without what is shown of it.
     pub fn acting(&self, identity: &Identity, room: &RoomName) -> Principal {
         let granted = self.terms(room).is_some_and(|terms| terms.granted);
         let grants = granted.then(|| room.clone()).into_iter().collect();
-        Principal { grants, ..identity.principal.clone() }
+        Principal { grants, info: Bytes::new(), ..identity.principal.clone() }
     }
 
     /// It as others see it, anywhere.
     pub fn who(&self, identity: &Identity) -> Who {
         let principal = &identity.principal;
         // Presence counts all who did not sign in as one user, which is what clients see.
-        Who { id: principal.id.seen(), name: principal.name.clone(), connection: self.id }
+        Who {
+            id: principal.id.seen(),
+            name: principal.name.clone(),
+            info: principal.info.clone(),
+            room_info: Bytes::new(),
+            connection: self.id,
+        }
     }
 
     /// It as an author in a room.
     pub fn sender(&self, identity: &Identity, room: &RoomName) -> Sender {
-        let info = self.terms(room).map(|terms| terms.info.clone()).unwrap_or_default();
-        let (id, name) = (identity.principal.id.clone(), look(identity, &info));
-        Sender { id, name, connection: Some(self.id) }
+        let principal = &identity.principal;
+        Sender {
+            id: principal.id.clone(),
+            name: principal.name.clone(),
+            info: principal.info.clone(),
+            room_info: self.terms(room).map(|terms| terms.info.clone()).unwrap_or_default(),
+            connection: Some(self.id),
+        }
     }
 
     /// Tells presence that it is in a room, if presence is to know.
     pub fn announce(&self, identity: &Identity, member: &Member, terms: &Terms) {
         let Some(join_leave) = terms.shown(member.room.settings()) else { return };
         terms.entered.set(true);
-        let who = Who { name: look(identity, &terms.info), ..self.who(identity) };
+        let who = Who { room_info: terms.info.clone(), ..self.who(identity) };
         let room = member.room.name().clone();
         self.gateway().roster().push(PresenceChange::Entered { room, who, join_leave });
     }
@@ -207,15 +219,6 @@ impl Connection {
             Subscription::Joining => None,
         });
         live.collect()
-    }
-}
-
-/// The name of a principal with what its token shows of it in one room.
-fn look(identity: &Identity, info: &[u8]) -> String {
-    let name = &identity.principal.name;
-    match std::str::from_utf8(info) {
-        Ok(room_info) if !room_info.is_empty() => Face { room_info, ..Face::of(name) }.text(),
-        _ => name.clone(),
     }
 }
 

@@ -16,9 +16,6 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 use domain::ConnectionId;
 use tokio::time::Instant;
-use wire::CloseCode;
-
-use super::frame;
 
 /// How much of what is queued is an answer or a push without a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +61,7 @@ pub struct Writer {
     limits: WriterLimits,
     drained: Rc<Drained>,
     state: RefCell<State>,
+    lost: tokio::sync::Notify,
 }
 
 struct State {
@@ -80,7 +78,7 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// The close frame is queued: nothing more is taken.
+    /// The last word is queued: nothing more is taken.
     Closing,
     /// Flush and end.
     Finished,
@@ -88,11 +86,11 @@ enum Stage {
     Gone,
 }
 
-/// The response body of an upgraded request. Keeps the body of the library alive, because the
-/// library ends its message stream when that is dropped.
+/// The response body that a client reads. Keeps the body of the library alive, if there is one,
+/// because the library ends its message stream when that is dropped.
 pub struct SocketBody {
     writer: Rc<Writer>,
-    _library: BoxBody,
+    _library: Option<BoxBody>,
 }
 
 impl Writer {
@@ -107,7 +105,8 @@ impl Writer {
             stage: Stage::Open,
             progress: Instant::now(),
         };
-        Self { id, limits, drained, state: RefCell::new(state) }
+        let lost = tokio::sync::Notify::new();
+        Self { id, limits, drained, state: RefCell::new(state), lost }
     }
 
     /// Whether a member may feed it. If not, the worker is told when it may again.
@@ -135,15 +134,22 @@ impl Writer {
         self.push(frame, Class::Reply, true)
     }
 
-    /// Queues the close frame behind what is queued; for a slow socket instead of it.
-    pub fn close(&self, code: CloseCode, reason: &str) {
-        self.close_raw(frame::close(code.code(), reason), code == CloseCode::Slow);
-    }
-
-    /// Queues the answer to the peer's close.
-    pub fn close_echo(&self, code: Option<u16>) {
-        let frame = code.map_or_else(frame::close_empty, |code| frame::close(code, ""));
-        self.close_raw(frame, false);
+    /// Queues the last word (a close frame, a disconnect push) behind what is queued, or, for a
+    /// client that takes nothing, `instead` of it.
+    pub fn close(&self, last: Bytes, instead: bool) {
+        let mut state = self.state.borrow_mut();
+        if state.stage != Stage::Open {
+            return;
+        }
+        if instead {
+            state.queue.clear();
+            (state.bytes, state.reply_bytes) = (0, 0);
+        }
+        state.bytes += last.len();
+        state.reply_bytes += last.len();
+        state.queue.push_back((last, Class::Reply));
+        state.stage = Stage::Closing;
+        wake(&mut state);
     }
 
     /// Ends the body once all is flushed.
@@ -163,6 +169,13 @@ impl Writer {
     /// Whether the socket itself is gone.
     pub fn gone(&self) -> bool {
         self.state.borrow().stage == Stage::Gone
+    }
+
+    /// Waits until the socket is gone. For one waiter.
+    pub async fn lost(&self) {
+        while !self.gone() {
+            self.lost.notified().await;
+        }
     }
 
     /// Whether something is queued and the socket takes nothing for too long.
@@ -198,22 +211,6 @@ impl Writer {
         }
         wake(&mut state);
         Pushed::Queued
-    }
-
-    fn close_raw(&self, frame: Bytes, instead: bool) {
-        let mut state = self.state.borrow_mut();
-        if state.stage != Stage::Open {
-            return;
-        }
-        if instead {
-            state.queue.clear();
-            (state.bytes, state.reply_bytes) = (0, 0);
-        }
-        state.bytes += frame.len();
-        state.reply_bytes += frame.len();
-        state.queue.push_back((frame, Class::Reply));
-        state.stage = Stage::Closing;
-        wake(&mut state);
     }
 
     fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
@@ -265,8 +262,8 @@ impl Drained {
 }
 
 impl SocketBody {
-    /// The body that drains `writer`; `library` is what the handshake made.
-    pub fn new(writer: Rc<Writer>, library: BoxBody) -> Self {
+    /// The body that drains `writer`; `library` is what a handshake made.
+    pub fn new(writer: Rc<Writer>, library: Option<BoxBody>) -> Self {
         Self { writer, _library: library }
     }
 }
@@ -292,6 +289,7 @@ impl Drop for SocketBody {
         state.stage = Stage::Gone;
         state.queue.clear();
         (state.bytes, state.reply_bytes, state.waker) = (0, 0, None);
+        self.writer.lost.notify_one();
     }
 }
 

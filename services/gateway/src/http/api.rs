@@ -8,7 +8,7 @@ pub mod moderation;
 pub mod presence;
 
 use actix_web::web::{self, ServiceConfig};
-use domain::{Face, PrincipalId, RoomName, Sender, Who};
+use domain::{PrincipalId, RoomName, Sender, Who};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -73,7 +73,6 @@ fn reason_of(text: Option<String>) -> Result<String, ApiError> {
 
 fn person(id: &PrincipalId, name: String, connection: Option<String>) -> Person {
     let (issuer, subject) = (id.issuer.as_ref().to_owned(), id.subject.as_ref().to_owned());
-    let name = Face::of(&name).name.to_owned();
     Person { issuer, subject, name, connection }
 }
 

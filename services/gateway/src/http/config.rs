@@ -20,9 +20,9 @@ pub struct HttpConfig {
     /// Networks (`10.0.0.0/8`) of the proxies in front: only they are believed when they name a
     /// caller's address in `X-Forwarded-For`.
     pub trusted_proxies: Vec<String>,
-    /// Sockets on this gateway at once.
+    /// Sockets and streams on this gateway at once.
     pub connections_max: usize,
-    /// Upgrades a second, lastingly.
+    /// Upgrades and opened streams a second, lastingly.
     pub upgrades_per_second: u32,
     /// Upgrades at once.
     pub upgrades_burst: u32,
@@ -31,6 +31,9 @@ pub struct HttpConfig {
     pub upgrades_per_second_per_address: u32,
     /// Upgrades at once of one address.
     pub upgrades_burst_per_address: u32,
+    /// Lets server-sent events be opened by GET, as browsers do: then the token stands in the
+    /// address, and so in the log of every proxy on the way. Opening them by POST needs no leave.
+    pub sse: bool,
     /// API calls a second of one principal, lastingly.
     pub requests_per_second: u32,
     /// API calls at once of one principal.
@@ -56,6 +59,7 @@ impl Default for HttpConfig {
             upgrades_burst: 4_000,
             upgrades_per_second_per_address: 0,
             upgrades_burst_per_address: 200,
+            sse: false,
             requests_per_second: 50,
             requests_burst: 200,
             requests_in_flight_max: 1_024,

@@ -1,10 +1,12 @@
 //! What every request passes: the list of public paths, credentials, headers of every answer.
 //!
 //! A path that is not on the list needs a credential, whether it exists or not. The list is here
-//! and nowhere else. Sockets are on it because their credential comes in the first frame.
+//! and nowhere else. Connections are on it because their
+//! credential comes in the first frame, and frames beside a stream because theirs is the session.
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use domain::Verified;
@@ -13,7 +15,7 @@ use tracing::Instrument;
 use super::{ApiError, HttpState, auth};
 
 /// Paths that need no credential.
-pub const PUBLIC_PATHS: [&str; 12] = [
+pub const PUBLIC_PATHS: [&str; 15] = [
     "/health",
     "/livez",
     "/readyz",
@@ -24,6 +26,9 @@ pub const PUBLIC_PATHS: [&str; 12] = [
     "/favicon.ico",
     "/ws",
     "/connection/websocket",
+    "/connection/http_stream",
+    "/connection/sse",
+    "/emulation",
     "/",
     "/index.html",
 ];
@@ -104,7 +109,12 @@ pub async fn finish<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
+    let preflight = request.method() == Method::OPTIONS;
     let mut response = next.call(request).await?;
+    if preflight && response.status() == StatusCode::OK {
+        // A preflight is answered by its headers; there is no content.
+        *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+    }
     let status = response.status().as_u16().to_string();
     // The pattern, never the path: room names are no label.
     let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());

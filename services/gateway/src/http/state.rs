@@ -14,6 +14,15 @@ use super::stats::Totals;
 use super::{HttpConfig, Page, Sockets};
 use crate::peers::Peers;
 
+/// What a frame of commands may be that comes as a request's body.
+#[derive(Debug, Clone, Copy)]
+pub struct Frames {
+    /// In bytes.
+    pub bytes_max: usize,
+    /// How long it may take to arrive.
+    pub timeout_ms: u64,
+}
+
 /// See the file's head.
 pub struct HttpState {
     pub(super) config: HttpConfig,
@@ -31,6 +40,7 @@ pub struct HttpState {
     pub(super) requests: Buckets,
     pub(super) in_flight: Semaphore,
     pub(super) totals: Totals,
+    pub(super) frames: Frames,
 }
 
 impl HttpState {
@@ -63,8 +73,14 @@ impl HttpState {
             requests: Buckets::new(config.requests_per_second, config.requests_burst),
             in_flight: Semaphore::new(config.requests_in_flight_max.min(Semaphore::MAX_PERMITS)),
             totals: Totals::new(Duration::from_millis(config.stats_cache_ms)),
+            frames: Frames { bytes_max: domain::MESSAGE_BYTES_MAX, timeout_ms: 10_000 },
             config,
         }
+    }
+
+    /// Bounds the frames that come as bodies.
+    pub fn with_frames(self, frames: Frames) -> Self {
+        Self { frames, ..self }
     }
 
     /// Serves the chat page too.

@@ -2,6 +2,7 @@
 mod access;
 mod calls;
 mod pages;
+mod streams;
 mod upgrades;
 
 use std::collections::HashMap;
@@ -15,11 +16,13 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::{
     Body, Credential, Error, ErrorReason, GatewayId, Incarnation, Item, LeaseId, Position,
     PresenceBatch, PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result,
     RoomName, RoomSettings, Verified, Who,
 };
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use rpc::Call;
@@ -32,8 +35,10 @@ use rpc::rooms::{
 use runtime::Readiness;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use wire::EmulationRequest;
 
 use super::{HttpConfig, HttpState, Sockets, Upgrade, configure};
+use crate::connection::carrier::Carrier;
 use crate::peers::Peers;
 
 /// The other services, as small as they can be.
@@ -45,6 +50,8 @@ struct World {
     totals_asked: AtomicUsize,
     published: Mutex<Vec<Publish>>,
     upgrades: Mutex<Vec<Upgrade>>,
+    streams: Mutex<Vec<(Bytes, Carrier)>>,
+    emulated: Mutex<Vec<EmulationRequest>>,
     histories: Mutex<Vec<History>>,
     disconnects: Mutex<Vec<Disconnect>>,
     unsubscribes: Mutex<Vec<Unsubscribe>>,
@@ -53,7 +60,8 @@ struct World {
 fn principal(issuer: &str, subject: &str, roles: &[&str]) -> Principal {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
     let (id, name) = (PrincipalId::new(issuer, subject), format!("The {subject}"));
-    Principal { id, name, roles, grants: Vec::new() }
+    let info = Bytes::from_static(b"{\"secret\":1}");
+    Principal { id, name, info, roles, grants: Vec::new() }
 }
 
 fn not_asked<T>() -> Result<T> {
@@ -171,7 +179,13 @@ impl Rooms for World {
 
 #[async_trait]
 impl Presence for World {
-    async fn open_lease(&self, _: Call, _: GatewayId, _: Incarnation) -> Result<Lease> {
+    async fn open_lease(
+        &self,
+        _: Call,
+        _: GatewayId,
+        _: Incarnation,
+        _: Option<String>,
+    ) -> Result<Lease> {
         not_asked()
     }
     async fn renew_lease(&self, _: Call, _: LeaseId) -> Result<LeaseState> {
@@ -185,7 +199,13 @@ impl Presence for World {
     }
     async fn room(&self, _: Call, _: RoomName, _: u32) -> Result<Vec<PresenceEntry>> {
         let id = PrincipalId::new("https://issuer", "ann");
-        let who = Who { id, name: "Ann".to_owned(), connection: domain::ConnectionId::random() };
+        let who = Who {
+            id,
+            name: "Ann".to_owned(),
+            info: Bytes::from_static(b"{\"secret\":1}"),
+            room_info: Bytes::new(),
+            connection: domain::ConnectionId::random(),
+        };
         Ok(vec![PresenceEntry { who, gateway: GatewayId::parse("g2").unwrap() }])
     }
     async fn room_counts(&self, _: Call, _: RoomName) -> Result<PresenceCounts> {
@@ -224,6 +244,25 @@ impl Sockets for Notebook {
     ) -> std::result::Result<HttpResponse, actix_web::Error> {
         self.0.upgrades.lock().push(upgrade);
         Ok(actix_http::ws::handshake(request.head())?.finish().map_into_boxed_body().into())
+    }
+    fn open_stream(
+        &self,
+        _: &HttpRequest,
+        first: Bytes,
+        carrier: Carrier,
+    ) -> std::result::Result<HttpResponse, actix_web::Error> {
+        self.0.streams.lock().push((first, carrier));
+        Ok(HttpResponse::Ok().finish())
+    }
+    fn emulate(&self, request: EmulationRequest) -> LocalBoxFuture<'static, Result<()>> {
+        let refusal = match request.session.as_str() {
+            "unknown" => Some(Error::new(ErrorReason::NotFound, "no such session here")),
+            "busy" => Some(Error::new(ErrorReason::RateLimited, "too much waits")),
+            "away" => Some(Error::unavailable("not reached")),
+            _ => None,
+        };
+        self.0.emulated.lock().push(request);
+        Box::pin(std::future::ready(refusal.map_or(Ok(()), Err)))
     }
 }
 

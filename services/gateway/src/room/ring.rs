@@ -77,19 +77,12 @@ impl RingItem {
     /// What it counts against the budget of rings.
     pub fn cost(&self) -> usize {
         // The payload once as it came, and at most once in the frame of each carrier.
-        ITEM_OVERHEAD_BYTES + (1 + Carrier::COUNT) * self.payload_bytes()
+        ITEM_OVERHEAD_BYTES + (1 + Carrier::COUNT) * self.item.body.bytes()
     }
 
     /// What it takes in an answer, roughly, in bytes.
     pub fn answer_bytes(&self) -> usize {
-        ITEM_OVERHEAD_BYTES + self.payload_bytes()
-    }
-
-    fn payload_bytes(&self) -> usize {
-        match &self.item.body {
-            Body::Message { data, .. } => data.len(),
-            Body::Event(_) => 0,
-        }
+        ITEM_OVERHEAD_BYTES + self.item.body.bytes()
     }
 }
 

@@ -4,10 +4,15 @@
 //! was told before, and tell what was not.
 use std::collections::{HashMap, VecDeque};
 
+use bytes::Bytes;
 use domain::{ConnectionId, JoinLeave, PresenceChange, RoomName, Who};
 
 /// Changes that may wait; beyond it all are registered anew, without being told.
 const PENDING_MAX: usize = 100_000;
+/// About what the changes of one batch may hold, in bytes: far from what a call carries at most.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// About what a change takes beside what is shown of somebody, in bytes.
+const CHANGE_BYTES: usize = 256;
 
 /// See the file's head.
 #[derive(Debug, Default)]
@@ -23,8 +28,30 @@ pub struct Register {
 
 #[derive(Debug)]
 struct Present {
+    /// Without a room's own info.
     who: Who,
-    rooms: HashMap<RoomName, JoinLeave>,
+    rooms: HashMap<RoomName, Entry>,
+}
+
+/// How it is in one room.
+#[derive(Debug)]
+struct Entry {
+    join_leave: JoinLeave,
+    room_info: Bytes,
+}
+
+/// How many of these changes, at most `limit`, make one batch.
+pub fn fit<'a>(changes: impl Iterator<Item = &'a PresenceChange>, limit: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |change: &&PresenceChange| {
+        let first = bytes == 0;
+        bytes += CHANGE_BYTES;
+        if let PresenceChange::Connected(who) | PresenceChange::Entered { who, .. } = change {
+            bytes += who.bytes();
+        }
+        first || bytes <= BATCH_BYTES_MAX
+    };
+    changes.take(limit).take_while(fits).count()
 }
 
 impl Register {
@@ -65,12 +92,10 @@ impl Register {
                 connection: *connection,
                 ..present.who.clone()
             }));
-            changes.extend(present.rooms.iter().map(|(room, join_leave)| {
-                PresenceChange::Entered {
-                    room: room.clone(),
-                    who: present.who.clone(),
-                    join_leave: *join_leave,
-                }
+            changes.extend(present.rooms.iter().map(|(room, entry)| PresenceChange::Entered {
+                room: room.clone(),
+                who: Who { room_info: entry.room_info.clone(), ..present.who.clone() },
+                join_leave: entry.join_leave,
             }));
         }
         changes
@@ -78,7 +103,7 @@ impl Register {
 
     /// The next changes to send, at most `limit`; they stay until [`Self::applied`].
     pub fn next(&mut self, limit: usize) -> Vec<PresenceChange> {
-        self.under_way = self.pending.len().min(limit);
+        self.under_way = fit(self.pending.iter(), limit);
         self.pending.iter().take(self.under_way).cloned().collect()
     }
 
@@ -100,11 +125,12 @@ impl Register {
                 self.here.remove(connection);
             }
             PresenceChange::Entered { room, who, join_leave } => {
-                let present = self
-                    .here
-                    .entry(who.connection)
-                    .or_insert_with(|| Present { who: who.clone(), rooms: HashMap::new() });
-                present.rooms.insert(room.clone(), *join_leave);
+                let present = self.here.entry(who.connection).or_insert_with(|| Present {
+                    who: Who { room_info: Bytes::new(), ..who.clone() },
+                    rooms: HashMap::new(),
+                });
+                let entry = Entry { join_leave: *join_leave, room_info: who.room_info.clone() };
+                present.rooms.insert(room.clone(), entry);
             }
             PresenceChange::Left { room, connection, .. } => {
                 if let Some(present) = self.here.get_mut(connection) {
@@ -121,13 +147,15 @@ mod tests {
     use domain::{Departure, PrincipalId};
 
     fn who() -> Who {
-        let connection = ConnectionId::random();
-        Who { id: PrincipalId::new("i", "ann"), name: "Ann".to_owned(), connection }
+        let (info, room_info) = (Bytes::from_static(b"{\"age\":7}"), Bytes::new());
+        let (name, connection) = ("Ann".to_owned(), ConnectionId::random());
+        Who { id: PrincipalId::new("i", "ann"), name, info, room_info, connection }
     }
 
     fn entered(who: &Who) -> PresenceChange {
         let room = RoomName::parse("general").unwrap();
-        PresenceChange::Entered { room, who: who.clone(), join_leave: JoinLeave::User }
+        let who = Who { room_info: Bytes::from_static(b"[5]"), ..who.clone() };
+        PresenceChange::Entered { room, who, join_leave: JoinLeave::User }
     }
 
     #[test]
@@ -145,6 +173,19 @@ mod tests {
         assert_eq!(register.registered(), [PresenceChange::Connected(ann.clone()), entered(&ann)]);
         assert_eq!(register.next(10), [PresenceChange::Connected(bob)]);
         assert_eq!((register.told(), register.settled()), (3, 2));
+    }
+
+    #[test]
+    fn a_batch_is_bounded_by_number_and_by_size() {
+        let large = Who { info: vec![b'1'; domain::INFO_BYTES_MAX].into(), ..who() };
+        let change = PresenceChange::Connected(large);
+        let sizes = |count, limit| fit(vec![change.clone(); count].iter(), limit);
+        assert_eq!((sizes(3, 10), sizes(11, 10), sizes(0, 10)), (3, 10, 0));
+        let many = sizes(1_000, 1_000);
+        assert!((200..256).contains(&many), "{many}");
+        let huge = Who { name: "x".repeat(2 * BATCH_BYTES_MAX), ..who() };
+        let huge = [PresenceChange::Connected(huge), entered(&who())];
+        assert_eq!(fit(huge.iter(), 10), 1, "one goes in any case");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Small parts for a gateway: auth that believes a token's text, logs in memory, presence that
 //! notes what it is told. Each can be told to fail. The real ones are tried with the gateway in
 //! the tests across services.
+mod presence;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,22 +12,22 @@ use async_trait::async_trait;
 use bus::{Bus, Outbound};
 use bytes::Bytes;
 use domain::{
-    Body, ConnectionId, Credential, Envelope, Epoch, Error, ErrorReason, Event, GatewayId,
-    GatewayInfo, Grant, Incarnation, Item, JoinLeave, LeaseId, MessageId, Order, Position, PresenceBatch,
-    PresenceChange, PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result,
-    Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Signal, Verified, Who,
+    Body, Credential, Envelope, Epoch, Error, ErrorReason, Event, Grant, Item, JoinLeave, LeaseId,
+    MessageId, Order, Position, Principal, PrincipalId, Result, Rights, RoomBatch, RoomEvent,
+    RoomName, RoomSettings, RoomTraffic, Signal, Verified,
 };
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use rpc::Call;
 use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
-use rpc::presence::{Lease, LeaseState, Presence};
 use rpc::rooms::{
     Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
     Published, Rooms, Unsubscribe, WatchEvent, WatchStart,
 };
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+
+pub use presence::FakePresence;
 
 /// The issuer of every principal here.
 pub const ISSUER: &str = "test";
@@ -43,6 +45,8 @@ pub struct FakeAuth {
     /// Whether a connect needs no token.
     pub anonymous: AtomicBool,
     pub ttl_ms: Mutex<Option<i64>>,
+    /// What each token shows of its bearer from now on.
+    pub info: Mutex<Bytes>,
     /// What each token says of rooms from now on.
     pub rooms: Mutex<Vec<Grant>>,
 }
@@ -73,7 +77,8 @@ impl Auth for FakeAuth {
                     }
                     user => (id_of(user), user.to_uppercase()),
                 };
-                let principal = Principal { id, name, roles: Vec::new(), grants: Vec::new() };
+                let (info, roles, grants) = (self.info.lock().clone(), Vec::new(), Vec::new());
+                let principal = Principal { id, name, info, roles, grants };
                 let expires_at_ms = (*self.ttl_ms.lock()).map(|ttl| now_ms() + ttl);
                 Ok(Verified { principal, expires_at_ms, rooms: self.rooms.lock().clone() })
             }
@@ -349,121 +354,5 @@ impl Rooms for FakeRooms {
             }
         });
         Ok(Box::pin(ReceiverStream::new(stream)))
-    }
-}
-
-/// Notes what it is told under its one lease.
-#[derive(Default)]
-pub struct FakePresence {
-    state: Mutex<Told>,
-    /// While it is held, counts are not answered.
-    pub frozen: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct Told {
-    lease: Option<LeaseId>,
-    next: u64,
-    here: HashMap<ConnectionId, Who>,
-    rooms: HashMap<(RoomName, ConnectionId), Who>,
-    announced: usize,
-    silent: usize,
-}
-
-impl FakePresence {
-    /// Forgets everything, as a store that lost its data.
-    pub fn flush_all(&self) {
-        *self.state.lock() = Told::default();
-    }
-
-    /// Connections here.
-    pub fn here(&self) -> usize {
-        self.state.lock().here.len()
-    }
-
-    /// Entries told as joins, and those registered silently.
-    pub fn entered(&self) -> (usize, usize) {
-        let state = self.state.lock();
-        (state.announced, state.silent)
-    }
-
-    fn entries(&self, room: &RoomName) -> Vec<PresenceEntry> {
-        let gateway = GatewayId::parse("g1").unwrap();
-        let state = self.state.lock();
-        let inside = state.rooms.iter().filter(|((name, _), _)| name == room);
-        inside
-            .map(|(_, who)| PresenceEntry { who: who.clone(), gateway: gateway.clone() })
-            .collect()
-    }
-}
-
-#[async_trait]
-impl Presence for FakePresence {
-    async fn open_lease(&self, _: Call, _: GatewayId, _: Incarnation) -> Result<Lease> {
-        let mut state = self.state.lock();
-        let id = LeaseId::random();
-        *state = Told { lease: Some(id), next: 1, ..Told::default() };
-        Ok(Lease { id, ttl_ms: 1_000, renew_ms: 300 })
-    }
-
-    async fn renew_lease(&self, _: Call, lease: LeaseId) -> Result<LeaseState> {
-        let held = self.state.lock().lease == Some(lease);
-        Ok(if held { LeaseState::Held } else { LeaseState::Lost })
-    }
-
-    async fn close_lease(&self, _: Call, _: LeaseId) -> Result<()> {
-        *self.state.lock() = Told::default();
-        Ok(())
-    }
-
-    async fn apply(&self, _: Call, lease: LeaseId, batch: PresenceBatch) -> Result<LeaseState> {
-        let mut state = self.state.lock();
-        if state.lease != Some(lease) || batch.number != state.next {
-            return Ok(LeaseState::Lost);
-        }
-        state.next += 1;
-        for change in batch.changes {
-            match change {
-                PresenceChange::Connected(who) => {
-                    state.here.insert(who.connection, who);
-                }
-                PresenceChange::Disconnected(connection) => {
-                    state.here.remove(&connection);
-                }
-                PresenceChange::Entered { room, who, .. } => {
-                    let silent = usize::from(!batch.announce);
-                    state.silent += silent;
-                    state.announced += 1 - silent;
-                    state.rooms.insert((room, who.connection), who);
-                }
-                PresenceChange::Left { room, connection, .. } => {
-                    state.rooms.remove(&(room, connection));
-                }
-            }
-        }
-        Ok(LeaseState::Held)
-    }
-
-    async fn room(&self, _: Call, room: RoomName, _: u32) -> Result<Vec<PresenceEntry>> {
-        Ok(self.entries(&room))
-    }
-
-    async fn room_counts(&self, _: Call, room: RoomName) -> Result<PresenceCounts> {
-        let _thawed = self.frozen.lock().await;
-        let connections = self.entries(&room).len() as u64;
-        Ok(PresenceCounts { connections, principals: connections })
-    }
-
-    async fn totals(&self, _: Call) -> Result<PresenceTotals> {
-        let connections = self.here() as u64;
-        Ok(PresenceTotals { connections, principals: connections, gateways: 1 })
-    }
-
-    async fn gateways(&self, _: Call) -> Result<Vec<GatewayInfo>> {
-        Ok(Vec::new())
-    }
-
-    async fn connections(&self, _: Call, _: PrincipalId) -> Result<Vec<PresenceEntry>> {
-        Ok(Vec::new())
     }
 }

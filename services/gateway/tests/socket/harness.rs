@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bus::{BusConfig, MemoryBus};
 use gateway::{Front, Gateway, GatewayConfig, GatewayDeps};
+use rpc::RpcConfig;
 use runtime::Readiness;
 use serde_json::Value;
 use testkit::client::{Client, Incoming, Push};
@@ -21,6 +22,7 @@ pub struct Running {
     pub auth: Arc<FakeAuth>,
     pub rooms: Arc<FakeRooms>,
     pub presence: Arc<FakePresence>,
+    bus: Arc<MemoryBus>,
     pub url: String,
     pub address: std::net::SocketAddr,
     pub shutdown: CancellationToken,
@@ -29,6 +31,25 @@ pub struct Running {
 
 /// Starts a gateway whose config `change` may change.
 pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
+    let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
+    let rooms = Arc::new(FakeRooms::new(bus.clone()));
+    start_with((Arc::default(), rooms, Arc::default(), bus), change).await
+}
+
+/// Starts another gateway on the parts of one that runs. Each has a presence of its own, which
+/// knows the leases of both.
+pub async fn start_beside(running: &Running, change: impl FnOnce(&mut GatewayConfig)) -> Running {
+    let presence = Arc::new(running.presence.beside());
+    let (auth, rooms) = (running.auth.clone(), running.rooms.clone());
+    start_with((auth, rooms, presence, running.bus.clone()), change).await
+}
+
+type Parts = (Arc<FakeAuth>, Arc<FakeRooms>, Arc<FakePresence>, Arc<MemoryBus>);
+
+async fn start_with(
+    (auth, rooms, presence, bus): Parts,
+    change: impl FnOnce(&mut GatewayConfig),
+) -> Running {
     let mut config = GatewayConfig {
         listen: "127.0.0.1:0".to_owned(),
         gateway_id: "g1".to_owned(),
@@ -38,14 +59,16 @@ pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
     (config.drain.accept_ms, config.drain.window_ms) = (0, 200);
     change(&mut config);
     assert_eq!(config.problems(), Vec::<String>::new());
-    let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
-    let auth = Arc::<FakeAuth>::default();
-    let rooms = Arc::new(FakeRooms::new(bus.clone()));
-    let presence = Arc::<FakePresence>::default();
     let shutdown = CancellationToken::new();
-    let deps =
-        GatewayDeps { auth: auth.clone(), rooms: rooms.clone(), presence: presence.clone(), bus };
+    let deps = GatewayDeps {
+        auth: auth.clone(),
+        rooms: rooms.clone(),
+        presence: presence.clone(),
+        bus: bus.clone(),
+        neighbours: Some(RpcConfig::default()),
+    };
     let gateway = gateway::start(config, deps, shutdown.clone()).await.unwrap();
+    gateway::serve_neighbours(&gateway).await.unwrap();
     let front = Front { readiness: Readiness::new(shutdown.clone()), page: None };
     let serving = gateway::listen(gateway.clone(), front, |_| {}).unwrap();
     let address = serving.addresses[0];
@@ -55,7 +78,7 @@ pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
     });
     tokio::time::timeout(SOON, gateway.seen_peers()).await.unwrap();
     let url = format!("ws://{address}/connection/websocket");
-    Running { gateway, auth, rooms, presence, url, address, shutdown, server: Some(server) }
+    Running { gateway, auth, rooms, presence, bus, url, address, shutdown, server: Some(server) }
 }
 
 impl Running {

@@ -14,4 +14,6 @@ mod room;
 mod server_side;
 mod slow;
 mod speaker;
+mod streamer;
+mod streams;
 mod ways_in;

@@ -1,4 +1,5 @@
 //! The same rooms in Protobuf: what its clients get, alone and beside those who speak JSON.
+use bytes::Bytes;
 use domain::{ConnectionId, Order, OrderAct, Signal, Who};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -158,12 +159,19 @@ async fn comings_and_goings_notices_and_ends_are_told_in_both_formats() {
     ann.client.command("subscribe", wish).await.unwrap();
     let (mut bob, _) = Speaker::connect(&running, "bob").await;
     bob.subscribe("general").await;
-    let who = Who { id: id_of("cid"), name: "Cid".to_owned(), connection: ConnectionId::random() };
+    let who = Who {
+        id: id_of("cid"),
+        name: "Cid".to_owned(),
+        info: Bytes::new(),
+        room_info: Bytes::from_static(b"[5]"),
+        connection: ConnectionId::random(),
+    };
     for (signal, field) in [(Signal::Join(who.clone()), 5), (Signal::Leave(who.clone()), 6)] {
         running.rooms.signal("general", signal);
         let info = bob.push().await.get(field).unwrap().get(1).unwrap();
         assert_eq!((info.text(1), info.text(2)), ("cid", &*who.connection.to_string()));
         assert_eq!(info.bytes(3), b"{\"name\":\"Cid\"}");
+        assert_eq!(info.bytes(4), b"[5]");
         let push = ann.push().await;
         assert!(if field == 5 { push.join.is_some() } else { push.leave.is_some() });
     }

@@ -52,6 +52,58 @@ async fn rooms_of_the_token_stand_in_the_answer_and_those_that_refuse_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_token_shows_is_the_same_wherever_its_bearer_is_seen() {
+    let running = start(|_| {}).await;
+    *running.auth.info.lock() = Bytes::from_static(b"{\"age\":7}");
+    *running.auth.rooms.lock() = grants(&["general"]);
+    running.auth.rooms.lock()[0].info = Bytes::from_static(b"[5]");
+    let ann = running.client("ann").await;
+    *running.auth.info.lock() = Bytes::new();
+    running.auth.rooms.lock().clear();
+    assert_eq!(ann.connected["data"]["name"], json!("ANN"));
+    let id = ann.connected["client"].as_str().unwrap();
+    let shown = json!({"user": "ann", "client": id, "conn_info": {"age": 7}, "chan_info": [5]});
+    let mut bob = running.client("bob").await;
+    bob.client.subscribe("general", None).await.unwrap();
+    ann.client.command("publish", json!({"channel": "general", "data": 1})).await.unwrap();
+    let live = bob.push().await.publication.unwrap();
+    assert_eq!(live.info.unwrap(), shown);
+    let page = json!({"channel": "general", "limit": 5});
+    let page = bob.client.command("history", page).await.unwrap();
+    assert_eq!(page["publications"][0]["info"], shown);
+    let since = json!({"channel": "general", "recover": true, "epoch": page["epoch"]});
+    let cat = running.client("cat").await;
+    let recovered = cat.client.command("subscribe", since).await.unwrap();
+    assert_eq!(recovered["publications"][0]["info"], shown);
+    // Presence loses all it knows, and is told again.
+    for turn in 0..2 {
+        poll::until(SOON, "she is seen", || async {
+            let here = bob.client.command("presence", json!({"channel": "general"})).await;
+            here.is_ok_and(|here| here["presence"][id] == shown)
+        })
+        .await
+        .unwrap();
+        if turn == 0 {
+            running.presence.flush_all();
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_those_who_show_much_ends_where_it_would_be_too_long() {
+    let running = start(|_| {}).await;
+    let ann = running.client("ann").await;
+    ann.client.subscribe("general", None).await.unwrap();
+    let json = Bytes::from(format!("\"{}\"", "x".repeat(domain::INFO_BYTES_MAX - 2)));
+    running.presence.crowd("general", 200, &json);
+    let here = ann.client.command("presence", json!({"channel": "general"})).await.unwrap();
+    let count = here["presence"].as_object().unwrap().len();
+    assert!((120..=130).contains(&count), "{count}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_push_of_a_room_comes_before_the_connects_answer() {
     let running = start(|_| {}).await;
     *running.auth.rooms.lock() = grants(&["general"]);
@@ -222,9 +274,16 @@ async fn a_token_may_hide_its_bearer_and_have_it_told_of_others() {
     assert_eq!(here["presence"].as_object().unwrap().keys().collect::<Vec<_>>(), [id]);
     // Presence of these tests tells nobody of joins, so the signal is given by hand.
     let connection = domain::ConnectionId::random();
-    let who = Who { id: id_of("bob"), name: "BOB".to_owned(), connection };
+    let who = Who {
+        id: id_of("bob"),
+        name: "BOB".to_owned(),
+        info: Bytes::from_static(b"{\"age\":7}"),
+        room_info: Bytes::new(),
+        connection,
+    };
     running.rooms.signal("general", Signal::Join(who));
     let push = ghost.push().await;
-    assert_eq!(push.join.unwrap()["info"]["user"], json!("bob"));
+    let info = &push.join.unwrap()["info"];
+    assert_eq!((&info["user"], &info["conn_info"]), (&json!("bob"), &json!({"age": 7})));
     running.stop().await;
 }

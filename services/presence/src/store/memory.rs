@@ -39,8 +39,9 @@ impl Store for MemoryStore {
         gateway: GatewayId,
         incarnation: Incarnation,
         lease: LeaseId,
+        peer_url: Option<String>,
     ) -> Result<()> {
-        self.state.lock().open(gateway, incarnation, lease, Instant::now());
+        self.state.lock().open((gateway, incarnation, peer_url), lease, Instant::now());
         Ok(())
     }
 

@@ -136,6 +136,7 @@ impl Store for RedisStore {
         gateway: GatewayId,
         incarnation: Incarnation,
         lease: LeaseId,
+        peer_url: Option<String>,
     ) -> Result<()> {
         let args = [
             lease.to_string(),
@@ -143,6 +144,7 @@ impl Store for RedisStore {
             incarnation.to_string(),
             ms(self.terms.ttl),
             uuid::Uuid::new_v4().simple().to_string(),
+            peer_url.unwrap_or_default(),
         ];
         self.run::<i64>("open", &self.scripts.open, &args).await.map(|_| ())
     }

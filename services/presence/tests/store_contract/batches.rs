@@ -26,7 +26,8 @@ pub async fn a_late_batch_under_an_older_lease_brings_no_ghost(bench: Bench) {
     let mut own = Gateway::open(&bench.store, "gw-1").await;
     let (anna, ghost) = (someone("anna"), someone("ghost"));
     own.apply(vec![entered("r", &anna, JoinLeave::Connection)]).await;
-    let old = Gateway { lease: own.lease, store: own.store.clone(), id: own.id.clone(), ..own };
+    let (store, id) = (own.store.clone(), own.id.clone());
+    let old = Gateway { store, id, peer_url: None, ..own };
     own.open_again().await;
     own.register(vec![entered("r", &anna, JoinLeave::Connection)]).await;
     let late = old.send(2, true, vec![entered("r", &ghost, JoinLeave::Connection)]).await;

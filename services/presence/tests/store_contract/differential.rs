@@ -44,7 +44,7 @@ impl Life {
         let lease = LeaseId::random();
         for twin in &mut self.twins {
             (twin.lease, twin.number, twin.incarnation) = (lease, 0, incarnation);
-            twin.store.open(twin.id.clone(), incarnation, lease).await.unwrap();
+            twin.store.open(twin.id.clone(), incarnation, lease, None).await.unwrap();
         }
     }
 

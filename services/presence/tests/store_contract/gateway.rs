@@ -14,6 +14,7 @@ pub struct Gateway {
     pub incarnation: Incarnation,
     pub lease: LeaseId,
     pub number: u64,
+    pub peer_url: Option<String>,
 }
 
 impl Gateway {
@@ -24,6 +25,7 @@ impl Gateway {
             incarnation: Incarnation::random(),
             lease: LeaseId::random(),
             number: 0,
+            peer_url: None,
         };
         own.open_again().await;
         own
@@ -32,7 +34,8 @@ impl Gateway {
     /// A new lease for the same life of the process.
     pub async fn open_again(&mut self) {
         (self.lease, self.number) = (LeaseId::random(), 0);
-        self.store.open(self.id.clone(), self.incarnation, self.lease).await.unwrap();
+        let peer_url = self.peer_url.clone();
+        self.store.open(self.id.clone(), self.incarnation, self.lease, peer_url).await.unwrap();
     }
 
     pub async fn apply(&mut self, changes: Vec<PresenceChange>) -> Vec<Told> {

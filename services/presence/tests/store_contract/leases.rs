@@ -61,3 +61,30 @@ pub async fn a_closed_lease_leaves_at_once(bench: Bench) {
     assert_eq!(told, [leave("c", &anna), leave("u", &bert)]);
     assert_eq!(bench.sweep_to_the_end().await, []);
 }
+
+pub async fn a_lease_tells_what_its_gateway_is_reached_by(bench: Bench) {
+    let mut one = Gateway::open(&bench.store, "gw-1").await;
+    let mut two = Gateway::open(&bench.store, "gw-2").await;
+    let told = || async {
+        let mut all = bench.store.gateways().await.unwrap();
+        all.sort_by_key(|info| info.gateway.clone());
+        all.into_iter().map(|info| info.peer_url).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, [None, None]);
+    one.peer_url = Some("http://10.0.0.1:50053".to_owned());
+    one.open_again().await;
+    assert_eq!(told().await, [one.peer_url.clone(), None]);
+    // The address is the lease's, not the gateway's: a later one may have another, or none.
+    one.peer_url = Some("http://[fd00::1]:50053".to_owned());
+    one.open_again().await;
+    two.peer_url = Some("http://10.0.0.2:50053".to_owned());
+    two.open_again().await;
+    assert_eq!(told().await, [one.peer_url.clone(), two.peer_url.clone()]);
+    two.peer_url = None;
+    two.open_again().await;
+    assert_eq!(told().await, [one.peer_url.clone(), None]);
+    bench.store.close(one.lease).await.unwrap();
+    bench.store.sweep(Some(one.lease), 500).await.unwrap();
+    assert_eq!(two.renew().await, LeaseState::Held);
+    assert_eq!(told().await, [None]);
+}

@@ -105,7 +105,8 @@ macro_rules! contract {
 
 contract! {
     leases: a_lease_lapses_unless_it_is_renewed, a_younger_lease_ends_the_older_one,
-        an_unknown_lease_is_lost, a_closed_lease_leaves_at_once;
+        an_unknown_lease_is_lost, a_closed_lease_leaves_at_once,
+        a_lease_tells_what_its_gateway_is_reached_by;
     batches: a_number_is_taken_once_and_none_out_of_order,
         a_late_batch_under_an_older_lease_brings_no_ghost,
         a_large_batch_is_applied_whole, entering_twice_is_entering_once;

@@ -1,4 +1,5 @@
 //! People, rooms and what happens to them, made of short words.
+use bytes::Bytes;
 use domain::{
     ConnectionId, Departure, GatewayId, JoinLeave, PresenceChange, PrincipalId, RoomName, Signal,
     Who,
@@ -10,6 +11,8 @@ pub fn someone(name: &str) -> Who {
     Who {
         id: PrincipalId::new("https://issuer", name),
         name: name.to_owned(),
+        info: format!(r#"{{"of":"{name}"}}"#).into(),
+        room_info: Bytes::from_static(b"[1]"),
         connection: ConnectionId::random(),
     }
 }

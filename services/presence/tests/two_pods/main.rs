@@ -223,7 +223,8 @@ async fn a_service_in_memory_keeps_the_same_promises() {
     assert_eq!(pods.pod(0).gateways(call()).await, Ok(vec![]));
     let unknown = pods.pod(0).renew_lease(call(), LeaseId::random()).await;
     assert_eq!(unknown, Ok(LeaseState::Lost));
-    let again = pods.pod(0).open_lease(call(), gateway("gw-1"), own.incarnation).await.unwrap();
+    let again =
+        pods.pod(0).open_lease(call(), gateway("gw-1"), own.incarnation, None).await.unwrap();
     assert_eq!((again.ttl_ms, again.renew_ms), (1_000, 250));
 }
 

@@ -69,7 +69,7 @@ impl Pods {
         let pod = self.pod(1);
         let batch = PresenceBatch { number: 2, announce: true, changes: vec![] };
         let answers = [
-            pod.open_lease(call(), gateway("gw-9"), Incarnation::random()).await.map(drop),
+            pod.open_lease(call(), gateway("gw-9"), Incarnation::random(), None).await.map(drop),
             pod.renew_lease(call(), lease).await.map(drop),
             pod.close_lease(call(), lease).await,
             pod.apply(call(), lease, batch).await.map(drop),
@@ -137,7 +137,7 @@ impl<R> Pods<R> {
 
     async fn lease(&self, pod: usize, id: GatewayId, incarnation: Incarnation) -> Gateway {
         let pod = self.pods[pod].clone();
-        let lease = pod.open_lease(call(), id.clone(), incarnation).await.unwrap().id;
+        let lease = pod.open_lease(call(), id.clone(), incarnation, None).await.unwrap().id;
         Gateway { pod, id, incarnation, lease }
     }
 

@@ -313,7 +313,13 @@ async fn keys(admin: &dyn Admin, call: Call, verb: Verb) -> Result<Answer> {
 
 /// Who asks is what the credential proves on the other side; the caller's own word does not count.
 fn whoever() -> Principal {
-    Principal { id: PrincipalId::new("", ""), name: String::new(), roles: vec![], grants: vec![] }
+    Principal {
+        id: PrincipalId::new("", ""),
+        name: String::new(),
+        info: Bytes::new(),
+        roles: vec![],
+        grants: vec![],
+    }
 }
 
 impl From<Target> for PrincipalId {

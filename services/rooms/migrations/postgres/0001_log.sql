@@ -26,6 +26,8 @@ CREATE TABLE item (
     sender_subject    text COLLATE "C",
     sender_name       text COLLATE "C",
     sender_connection text COLLATE "C",
+    sender_info       bytea,
+    sender_room_info  bytea,
     gateway           text COLLATE "C",
     data              bytea NOT NULL,
     CONSTRAINT item_place_unique PRIMARY KEY (room, item_offset)

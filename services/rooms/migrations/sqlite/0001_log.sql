@@ -20,6 +20,8 @@ CREATE TABLE item (
     sender_subject    TEXT,
     sender_name       TEXT,
     sender_connection TEXT,
+    sender_info       BLOB,
+    sender_room_info  BLOB,
     gateway           TEXT,
     data              BLOB NOT NULL,
     PRIMARY KEY (room, item_offset)

@@ -6,7 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use domain::{Body, Error, ErrorReason, Item, PrincipalId, Result, RoomName, TraceParent};
+use domain::{Error, ErrorReason, Item, PrincipalId, Result, RoomName, TraceParent};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ impl Lane {
 
     /// Queues one item.
     pub(super) fn hand_over(&self, item: Append, trace: Option<TraceParent>) -> Result<Answer> {
-        let bytes = payload_bytes(&item.body);
+        let bytes = item.body.bytes();
         let (answer, answered) = oneshot::channel();
         {
             let mut queue = self.queue.lock();
@@ -201,19 +201,12 @@ fn committed(item: Append, appended: &Appended, trace: Option<TraceParent>) -> C
     }
 }
 
-fn payload_bytes(body: &Body) -> usize {
-    match body {
-        Body::Message { data, .. } => data.len(),
-        Body::Event(_) => 256,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use domain::MessageId;
+    use domain::{Body, MessageId};
     use rpc::Deadline;
 
     use super::*;

@@ -24,6 +24,8 @@ pub(crate) struct BodyColumns {
     pub sender_subject: Option<String>,
     pub sender_name: Option<String>,
     pub sender_connection: Option<String>,
+    pub sender_info: Option<Vec<u8>>,
+    pub sender_room_info: Option<Vec<u8>>,
     pub gateway: Option<String>,
     pub data: Vec<u8>,
 }
@@ -39,6 +41,8 @@ pub(crate) struct ItemRow {
     pub sender_subject: Option<String>,
     pub sender_name: Option<String>,
     pub sender_connection: Option<String>,
+    pub sender_info: Option<Vec<u8>>,
+    pub sender_room_info: Option<Vec<u8>>,
     pub gateway: Option<String>,
     pub data: Vec<u8>,
 }
@@ -73,6 +77,8 @@ impl BodyColumns {
                         .as_ref()
                         .and_then(|s| s.connection)
                         .map(|connection| connection.to_string()),
+                    sender_info: sender.as_ref().and_then(|s| column(&s.info)),
+                    sender_room_info: sender.as_ref().and_then(|s| column(&s.room_info)),
                     gateway: gateway.as_ref().map(ToString::to_string),
                     data: data.to_vec(),
                 }
@@ -83,6 +89,8 @@ impl BodyColumns {
                 sender_subject: None,
                 sender_name: None,
                 sender_connection: None,
+                sender_info: None,
+                sender_room_info: None,
                 gateway: None,
                 data: event_bytes(event),
             },
@@ -96,6 +104,11 @@ impl BodyColumns {
     }
 }
 
+/// JSON that may be absent: then it takes no room in the row.
+fn column(json: &Bytes) -> Option<Vec<u8>> {
+    (!json.is_empty()).then(|| json.to_vec())
+}
+
 /// An event as it is stored, and as its digest is taken.
 pub(crate) fn event_bytes(event: &Event) -> Vec<u8> {
     let Event::Kick { target, by, reason } = event;
@@ -105,6 +118,13 @@ pub(crate) fn event_bytes(event: &Event) -> Vec<u8> {
 }
 
 impl ItemRow {
+    /// How many bytes count against the limit of a page: the payload, and what is shown of the
+    /// author. PostgreSQL counts the same in its statement.
+    pub(crate) fn bytes(&self) -> u64 {
+        let shown = |json: &Option<Vec<u8>>| json.as_ref().map_or(0, Vec::len);
+        (self.data.len() + shown(&self.sender_info) + shown(&self.sender_room_info)) as u64
+    }
+
     /// The item of a row.
     pub(crate) fn into_item(self) -> Result<Item> {
         let offset = self.item_offset.unsigned_abs();
@@ -137,6 +157,8 @@ impl ItemRow {
             (Some(issuer), Some(subject)) => Some(Sender {
                 id: PrincipalId::new(issuer, subject),
                 name: self.sender_name.unwrap_or_default(),
+                info: self.sender_info.map(Bytes::from).unwrap_or_default(),
+                room_info: self.sender_room_info.map(Bytes::from).unwrap_or_default(),
                 connection,
             }),
             _ => None,

@@ -126,7 +126,7 @@ pub fn who(subject: &str) -> PrincipalId {
 
 pub fn principal(subject: &str) -> Principal {
     let (name, roles) = (subject.to_owned(), vec!["user".into()]);
-    Principal { id: who(subject), name, roles, grants: Vec::new() }
+    Principal { id: who(subject), name, info: Bytes::new(), roles, grants: Vec::new() }
 }
 
 pub fn with_role(subject: &str, role: &str) -> Principal {
@@ -142,7 +142,13 @@ pub fn publish(name: &str, by: &Principal, id: &str) -> Publish {
     Publish {
         room: room(name),
         principal: by.clone(),
-        sender: Some(Sender { id: by.id.clone(), name: by.name.clone(), connection: None }),
+        sender: Some(Sender {
+            id: by.id.clone(),
+            name: by.name.clone(),
+            info: by.info.clone(),
+            room_info: Bytes::new(),
+            connection: None,
+        }),
         message_id: MessageId::parse(id).unwrap(),
         gateway: Some(GatewayId::parse("gateway-1").unwrap()),
         data: Bytes::from(id.to_owned()),
@@ -211,7 +217,13 @@ fn away<T>() -> Result<T> {
 
 #[async_trait]
 impl Presence for Away {
-    async fn open_lease(&self, _: Call, _: GatewayId, _: Incarnation) -> Result<Lease> {
+    async fn open_lease(
+        &self,
+        _: Call,
+        _: GatewayId,
+        _: Incarnation,
+        _: Option<String>,
+    ) -> Result<Lease> {
         away()
     }
     async fn renew_lease(&self, _: Call, _: LeaseId) -> Result<LeaseState> {

@@ -50,7 +50,13 @@ pub async fn with_rooms(store: &Stored, names: &[&str]) {
 pub fn item(place: &str, owner: &str, id: &str) -> Append {
     let mut digest = [0; 32];
     digest[..id.len().min(32)].copy_from_slice(&id.as_bytes()[..id.len().min(32)]);
-    let sender = Sender { id: who(owner), name: owner.to_uppercase(), connection: None };
+    let sender = Sender {
+        id: who(owner),
+        name: owner.to_uppercase(),
+        info: Bytes::new(),
+        room_info: Bytes::new(),
+        connection: None,
+    };
     Append {
         room: room(place),
         make_room: false,

@@ -31,6 +31,8 @@ pub async fn what_is_read_is_what_was_appended(store: Stored) {
         sender: Some(Sender {
             id: who("u"),
             name: "Ünïcode 👋".into(),
+            info: Bytes::from_static("{\"é\":7}".as_bytes()),
+            room_info: Bytes::from_static(b"[1]"),
             connection: Some(ConnectionId::random()),
         }),
         gateway: Some(GatewayId::parse("gateway-1").unwrap()),
@@ -117,7 +119,13 @@ pub async fn a_poisonous_text_refuses_the_batch_and_commits_nothing(store: Store
     with_rooms(&store, &["a"]).await;
     let mut poison = item("a", "u", "id-00002");
     poison.body = Body::Message {
-        sender: Some(Sender { id: who("u"), name: "U\0".into(), connection: None }),
+        sender: Some(Sender {
+            id: who("u"),
+            name: "U\0".into(),
+            info: Bytes::new(),
+            room_info: Bytes::new(),
+            connection: None,
+        }),
         gateway: None,
         data: Bytes::new(),
     };

@@ -1,6 +1,6 @@
 //! Promises of the reads.
 use bytes::Bytes;
-use domain::{Body, Epoch, Position};
+use domain::{Body, Epoch, Position, Sender};
 use rooms::store::{Act, Expel, PageWanted, RangeLimits};
 use rpc::rooms::FetchRange;
 
@@ -31,9 +31,18 @@ pub async fn pages_go_both_ways_within_their_limits(store: Stored) {
 pub async fn a_page_ends_at_its_bytes_but_has_one_item(store: Stored) {
     with_rooms(&store, &["a"]).await;
     let mut batch: Vec<_> = (1..=4).map(|n| item("a", "u", &format!("id-{n:05}"))).collect();
-    for large in &mut batch {
-        let data = Bytes::from(vec![b'x'; 1_000]);
-        large.body = Body::Message { sender: None, gateway: None, data };
+    for (n, large) in batch.iter_mut().enumerate() {
+        // What is shown of the author counts as the payload does.
+        let bytes = |count| Bytes::from(vec![b'1'; count]);
+        let (data, info, room_info) = match n {
+            0 | 1 => (1_000, 0, 0),
+            2 => (200, 500, 300),
+            _ => (400, 0, 600),
+        };
+        let (id, name, connection) = (who("u"), "U".to_owned(), None);
+        let sender =
+            Sender { id, name, info: bytes(info), room_info: bytes(room_info), connection };
+        large.body = Body::Message { sender: Some(sender), gateway: None, data: bytes(data) };
     }
     append(&store, &batch).await;
     let page = async |bytes_max, reverse| {

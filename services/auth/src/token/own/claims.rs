@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::{Grant, Overrides, Result, RoomName};
+use domain::{Grant, INFO_BYTES_MAX, Overrides, Result, RoomName};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -20,8 +20,6 @@ use crate::token::claims::{is_plain, is_time, milliseconds, shown_name};
 
 /// Most rooms that a token may subscribe to.
 pub const ROOMS_MAX: usize = 128;
-/// Largest JSON that is shown or told, in bytes.
-pub const JSON_BYTES_MAX: usize = 4 * 1024;
 /// Deepest JSON that is shown or told.
 const JSON_DEPTH_MAX: usize = 32;
 
@@ -130,7 +128,7 @@ impl OwnClaims {
     }
 
     /// What others see of the user; empty for nothing but the name.
-    pub fn info(&self) -> Result<String> {
+    pub fn info(&self) -> Result<Bytes> {
         json(&self.info, self.b64info.as_deref())
     }
 
@@ -153,7 +151,7 @@ impl OwnClaims {
         Ok(Grant {
             room: room.clone(),
             until_ms: self.until_ms()?,
-            info: self.info()?.into(),
+            info: self.info()?,
             data: Bytes::new(),
             overrides: overrides(self.overrides),
         })
@@ -174,8 +172,8 @@ impl OwnClaims {
             grants.push(Grant {
                 room,
                 until_ms: end(options.expire_at)?,
-                info: json(&options.info, options.b64info.as_deref())?.into(),
-                data: json(&options.data, options.b64data.as_deref())?.into(),
+                info: json(&options.info, options.b64info.as_deref())?,
+                data: json(&options.data, options.b64data.as_deref())?,
                 overrides: overrides(options.overrides),
             });
         }
@@ -216,7 +214,7 @@ fn overrides(wish: Option<Override>) -> Overrides {
 
 /// JSON in one line, from a claim or its twin in base64; empty for `null` and nothing. Binary
 /// content is refused: half of the clients could not be shown it.
-fn json(value: &Value, base64: Option<&str>) -> Result<String> {
+fn json(value: &Value, base64: Option<&str>) -> Result<Bytes> {
     let decoded;
     let value = match base64.filter(|text| !text.is_empty()) {
         None => value,
@@ -227,13 +225,13 @@ fn json(value: &Value, base64: Option<&str>) -> Result<String> {
         }
     };
     if value.is_null() {
-        return Ok(String::new());
+        return Ok(Bytes::new());
     }
     let text = value.to_string();
-    if text.len() > JSON_BYTES_MAX || depth(value) > JSON_DEPTH_MAX {
+    if text.len() > INFO_BYTES_MAX || depth(value) > JSON_DEPTH_MAX {
         return Err(bad("the token has JSON that is too large to be shown"));
     }
-    Ok(text)
+    Ok(text.into())
 }
 
 /// How deep a value nests; the parser has bounded it already.
@@ -278,7 +276,7 @@ mod tests {
         let deep = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
         assert!(claims(json!({"info": deep(JSON_DEPTH_MAX)})).info().is_ok());
         for bad in [
-            claims(json!({"info": "x".repeat(JSON_BYTES_MAX)})).info().map(|_| ()),
+            claims(json!({"info": "x".repeat(INFO_BYTES_MAX)})).info().map(|_| ()),
             claims(json!({"info": deep(JSON_DEPTH_MAX + 1)})).info().map(|_| ()),
             claims(json!({"b64info": "/w=="})).info().map(|_| ()),
             claims(json!({"b64info": "!"})).info().map(|_| ()),

@@ -1,6 +1,5 @@
 //! `GET /api/v1/me`: who the caller is.
 use actix_web::web::{self, ServiceConfig};
-use domain::Face;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,7 +34,7 @@ pub async fn me(caller: Caller) -> web::Json<Me> {
     web::Json(Me {
         issuer: principal.id.issuer.as_ref().to_owned(),
         subject: principal.id.subject.as_ref().to_owned(),
-        name: Face::of(&principal.name).name.to_owned(),
+        name: principal.name,
         roles: principal.roles,
         expires_at_ms: caller.0.expires_at_ms,
     })

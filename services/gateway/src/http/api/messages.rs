@@ -143,8 +143,13 @@ pub async fn publish(
         None => MessageId::random(),
     };
     let principal = caller.0.principal;
-    let sender =
-        Sender { id: principal.id.clone(), name: principal.name.clone(), connection: None };
+    let sender = Sender {
+        id: principal.id.clone(),
+        name: principal.name.clone(),
+        info: principal.info.clone(),
+        room_info: Bytes::new(),
+        connection: None,
+    };
     let span = tracing::info_span!("publish", room = %room, gateway = %http.gateway);
     let request = Publish {
         room,

@@ -158,7 +158,7 @@ async fn a_preflight_is_answered_without_a_credential() {
             .insert_header(("access-control-request-headers", "authorization,content-type"))
     };
     let good = port.send(preflight("https://chat.example.com")).await;
-    assert_eq!(good.status, StatusCode::OK);
+    assert_eq!(good.status, StatusCode::NO_CONTENT);
     assert_eq!(good.headers["access-control-allow-origin"], "https://chat.example.com");
     assert!(!good.headers.contains_key("access-control-allow-credentials"));
     let foreign = port.send(preflight("https://evil.example")).await;

@@ -33,6 +33,7 @@ async fn a_message_with_an_id_is_published_once() {
         (&sender.id, sender.name.as_str(), sender.connection),
         (&message.principal.id, "The ann", None)
     );
+    assert_eq!((&sender.info[..], sender.room_info.len()), (&b"{\"secret\":1}"[..], 0));
 }
 
 #[actix_web::test]
@@ -184,7 +185,11 @@ async fn presence_is_told_where_it_is_kept_and_known() {
     let port = port().await;
     let who = port.get_as("ann", "/api/v1/rooms/general/presence").await.json();
     assert_eq!(who["entries"][0]["subject"], "ann");
-    assert_eq!(who["entries"][0]["gateway"], "g2");
+    assert_eq!(
+        (&who["entries"][0]["gateway"], &who["entries"][0]["name"]),
+        (&"g2".into(), &"Ann".into())
+    );
+    assert!(!who.to_string().contains("secret"), "the name alone: {who}");
     assert!(who["entries"][0]["connection"].is_string());
     let counts = port.get_as("ann", "/api/v1/rooms/general/presence/stats").await;
     assert_eq!(counts.json(), serde_json::json!({"connections": 3, "principals": 2}));

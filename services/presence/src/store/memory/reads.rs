@@ -55,6 +55,7 @@ impl State {
             gateway: row.gateway.clone(),
             incarnation: row.incarnation,
             connections: row.connections.len() as u64,
+            peer_url: row.peer_url.clone(),
         };
         self.live(now).map(info).collect()
     }

@@ -32,6 +32,7 @@ pub(super) struct State {
 pub(super) struct LeaseRow {
     pub(super) gateway: GatewayId,
     pub(super) incarnation: Incarnation,
+    pub(super) peer_url: Option<String>,
     /// Before that, nothing of it is swept.
     pub(super) lapses_at: Instant,
     /// No younger lease of the gateway was opened, and it was not closed.
@@ -77,8 +78,7 @@ impl State {
 
     pub(super) fn open(
         &mut self,
-        gateway: GatewayId,
-        incarnation: Incarnation,
+        (gateway, incarnation, peer_url): (GatewayId, Incarnation, Option<String>),
         lease: LeaseId,
         now: Instant,
     ) {
@@ -92,6 +92,7 @@ impl State {
         let row = LeaseRow {
             gateway,
             incarnation,
+            peer_url,
             lapses_at,
             current: true,
             closed: false,

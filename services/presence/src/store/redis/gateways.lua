@@ -1,4 +1,4 @@
--- Live leases. Flat: gateway, incarnation, connections.
+-- Live leases. Flat: gateway, incarnation, connections, what other gateways reach it by or ''.
 if is_empty() then return EMPTY end
 local out = {}
 for _, row in ipairs(all_leases()) do
@@ -6,6 +6,7 @@ for _, row in ipairs(all_leases()) do
     local n = #out
     out[n + 1], out[n + 2] = row.gateway, row.incarnation
     out[n + 3] = tostring(call('HLEN', key('conns', row.lease)))
+    out[n + 4] = call('HGET', key('addresses'), row.lease) or ''
   end
 end
 return out

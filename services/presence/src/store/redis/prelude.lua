@@ -4,6 +4,8 @@
 -- of a key is put together here, from ids that hold no space. Leases are judged by Redis' own clock.
 --
 -- leases             hash    lease -> "gateway incarnation" or "gateway incarnation closed"
+-- addresses          hash    lease -> what other gateways reach its gateway by; apart from `leases`,
+--                            whose values pods of older versions read
 -- lease:L            hash    current, number, part, generation, replication; expires with the lease
 -- conns:L            hash    connection -> value
 -- mine:L             zset    "principal connection", all of score 0: an index by principal

@@ -53,6 +53,7 @@ local function sweep_lease(row)
   end
   if call('EXISTS', key('rooms', lease), key('conns', lease)) == 0 then
     call('HDEL', key('leases'), lease)
+    call('HDEL', key('addresses'), lease)
   else
     more = 1
   end

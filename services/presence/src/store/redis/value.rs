@@ -23,6 +23,10 @@ struct Person<'a> {
     subject: std::borrow::Cow<'a, str>,
     #[serde(rename = "n")]
     name: std::borrow::Cow<'a, str>,
+    #[serde(rename = "c", default, skip_serializing_if = "str::is_empty")]
+    info: std::borrow::Cow<'a, str>,
+    #[serde(rename = "r", default, skip_serializing_if = "str::is_empty")]
+    room_info: std::borrow::Cow<'a, str>,
 }
 
 fn value(mode: char, who: &Who) -> String {
@@ -30,8 +34,11 @@ fn value(mode: char, who: &Who) -> String {
         issuer: (&*who.id.issuer).into(),
         subject: (&*who.id.subject).into(),
         name: who.name.as_str().into(),
+        // JSON, so it is UTF-8; anything else could not be shown.
+        info: String::from_utf8_lossy(&who.info),
+        room_info: String::from_utf8_lossy(&who.room_info),
     };
-    // Three texts always are JSON; an empty value would be refused by `who` below.
+    // Texts always are JSON; an empty value would be refused by `who` below.
     let person = serde_json::to_string(&person).unwrap_or_default();
     format!("{mode}{}{person}", who.id.hash())
 }
@@ -42,6 +49,8 @@ fn who(connection: &str, value: &str) -> Result<Who> {
     Ok(Who {
         id: PrincipalId::new(&*person.issuer, &*person.subject),
         name: person.name.into_owned(),
+        info: person.info.into_owned().into(),
+        room_info: person.room_info.into_owned().into(),
         connection: connection.parse().map_err(|_| bad())?,
     })
 }
@@ -110,17 +119,18 @@ pub(super) fn entries(flat: &[String]) -> Result<Vec<PresenceEntry>> {
     rows.iter().map(entry).collect()
 }
 
-/// Reads (gateway, incarnation, connections), flat.
+/// Reads (gateway, incarnation, connections, peer URL or nothing), flat.
 pub(super) fn gateways(flat: &[String]) -> Result<Vec<GatewayInfo>> {
-    let (rows, rest) = flat.as_chunks::<3>();
+    let (rows, rest) = flat.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(bad());
     }
-    let info = |[gateway, incarnation, connections]: &[String; 3]| {
+    let info = |[gateway, incarnation, connections, peer_url]: &[String; 4]| {
         Ok(GatewayInfo {
             gateway: GatewayId::parse(gateway).map_err(|_| bad())?,
             incarnation: domain::Incarnation(incarnation.parse().map_err(|_| bad())?),
             connections: connections.parse().map_err(|_| bad())?,
+            peer_url: Some(peer_url.clone()).filter(|url| !url.is_empty()),
         })
     };
     rows.iter().map(info).collect()
@@ -129,6 +139,7 @@ pub(super) fn gateways(flat: &[String]) -> Result<Vec<GatewayInfo>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use domain::ConnectionId;
 
     #[test]
@@ -136,11 +147,18 @@ mod tests {
         let someone = Who {
             id: PrincipalId::new("https://issuer/\"x\"", "sub ject\n"),
             name: "Zoë 👋 \\ \" \0".to_owned(),
+            info: Bytes::from_static("{\"é\":\"\\u0001\"}".as_bytes()),
+            room_info: Bytes::from_static(b"\"x\""),
             connection: ConnectionId::random(),
         };
         let text = value('u', &someone);
         assert_eq!(text.get(1..PERSON_AT), Some(someone.id.hash().as_str()));
-        assert_eq!(who(&someone.connection.to_string(), &text), Ok(someone));
+        assert_eq!(who(&someone.connection.to_string(), &text), Ok(someone.clone()));
+
+        let plain = Who { info: Bytes::new(), room_info: Bytes::new(), ..someone };
+        let text = value('u', &plain);
+        assert!(!text.contains(r#""c":"#) && !text.contains(r#""r":"#), "{text}");
+        assert_eq!(who(&plain.connection.to_string(), &text), Ok(plain));
     }
 
     #[test]

@@ -73,32 +73,36 @@ pub(super) async fn heads_by_id(
 }
 
 /// `place` of the range, the room's epoch, head, trimmed, and the columns of an item if there is
-/// one. The running sum over the payloads ends a page at its limit, but never before the first
+/// one. The running sum over what items hold ends a page at its limit, but never before the first
 /// item.
 const FORWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
          WITH ORDINALITY AS q (name, epoch, after, below, place) \
     JOIN room r ON r.name = q.name \
     LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
-        sender_issuer, \
-             sender_subject, sender_name, sender_connection, gateway, data, \
-             sum(octet_length(data)) OVER (ORDER BY item_offset) - octet_length(data) AS before \
-         FROM item WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
+             sender_issuer, sender_subject, sender_name, sender_connection, sender_info, \
+             sender_room_info, gateway, data, bytes, \
+             sum(bytes) OVER (ORDER BY item_offset) - bytes AS before \
+         FROM item CROSS JOIN LATERAL (SELECT octet_length(data) \
+             + coalesce(octet_length(sender_info), 0) \
+             + coalesce(octet_length(sender_room_info), 0) AS bytes) held \
+         WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
          AND (q.epoch IS NULL OR (q.epoch = r.epoch AND q.after >= r.trimmed)) \
-         ORDER BY item_offset LIMIT $5) page WHERE before = 0 OR before + octet_length(data) <= $6 \
+         ORDER BY item_offset LIMIT $5) page WHERE before = 0 OR before + bytes <= $6 \
     ) i ON true ORDER BY q.place, i.item_offset";
 const BACKWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
          WITH ORDINALITY AS q (name, epoch, after, below, place) \
     JOIN room r ON r.name = q.name \
     LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
-        sender_issuer, \
-             sender_subject, sender_name, sender_connection, gateway, data, \
-             sum(octet_length(data)) OVER (ORDER BY item_offset DESC) - octet_length(data) \
-                 AS before \
-         FROM item WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
-         ORDER BY item_offset DESC LIMIT $5) page WHERE before = 0 \
-             OR before + octet_length(data) <= $6 \
+             sender_issuer, sender_subject, sender_name, sender_connection, sender_info, \
+             sender_room_info, gateway, data, bytes, \
+             sum(bytes) OVER (ORDER BY item_offset DESC) - bytes AS before \
+         FROM item CROSS JOIN LATERAL (SELECT octet_length(data) \
+             + coalesce(octet_length(sender_info), 0) \
+             + coalesce(octet_length(sender_room_info), 0) AS bytes) held \
+         WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
+         ORDER BY item_offset DESC LIMIT $5) page WHERE before = 0 OR before + bytes <= $6 \
     ) i ON true ORDER BY q.place, i.item_offset DESC";
 
 /// What is read of one room: head, oldest offset kept, items.

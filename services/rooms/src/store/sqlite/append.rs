@@ -134,8 +134,8 @@ async fn insert(
     let body = BodyColumns::of(&item.body);
     sqlx::query(
         "INSERT INTO item (room, item_offset, message_id, time_ms, kind, sender_issuer, \
-         sender_subject, sender_name, sender_connection, gateway, data) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, \
+         data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(room)
     .bind(offset)
@@ -146,6 +146,8 @@ async fn insert(
     .bind(body.sender_subject)
     .bind(body.sender_name)
     .bind(body.sender_connection)
+    .bind(body.sender_info)
+    .bind(body.sender_room_info)
     .bind(body.gateway)
     .bind(body.data)
     .execute(&mut *tx)

@@ -1,0 +1,127 @@
+//! Where a connection's frames come from: its own socket, or requests beside its stream.
+//!
+//! The reader asks a source for what comes next and knows nothing of how it came. What a socket's
+//! library and the guard in front of it find fault with becomes a close code here.
+use std::rc::Rc;
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError};
+use bytes::Bytes;
+use wire::CloseCode;
+
+use super::guard::GuardReport;
+use super::writer::Writer;
+use crate::sessions::Letterbox;
+
+/// What came.
+pub enum Arrival {
+    /// Commands.
+    Frame(Bytes),
+    /// A native ping, to be answered with its payload.
+    Ping(Bytes),
+    /// A native pong.
+    Pong,
+    /// Something that the connection must be closed for.
+    Refused(CloseCode),
+    /// The peer closed, with this code if it gave one.
+    Closed(Option<u16>),
+    /// The link was lost.
+    Lost,
+}
+
+/// See the file's head.
+pub trait Source {
+    /// What comes next. Nothing is lost by whoever stops waiting.
+    async fn next(&mut self) -> Arrival;
+
+    /// Waits until the peer has taken our close. Without a bound.
+    async fn closed(&mut self);
+}
+
+/// The frames of a WebSocket.
+pub struct SocketFrames {
+    stream: AggregatedMessageStream,
+    report: GuardReport,
+}
+
+/// The frame that opened a stream, and those that come by requests of their own.
+pub struct Requests {
+    first: Option<Bytes>,
+    letterbox: Letterbox,
+    writer: Rc<Writer>,
+}
+
+impl SocketFrames {
+    /// What `stream` brings; `report` is of the guard in front of it.
+    pub fn new(stream: AggregatedMessageStream, report: GuardReport) -> Self {
+        Self { stream, report }
+    }
+}
+
+impl Source for SocketFrames {
+    async fn next(&mut self) -> Arrival {
+        let message = tokio::select! {
+            biased;
+            message = self.stream.recv() => message,
+            code = self.report.refused() => return Arrival::Refused(code),
+        };
+        match message {
+            Some(Ok(AggregatedMessage::Text(text))) => Arrival::Frame(text.into_bytes()),
+            Some(Ok(AggregatedMessage::Binary(bytes))) => Arrival::Frame(bytes),
+            Some(Ok(AggregatedMessage::Ping(payload))) => Arrival::Ping(payload),
+            Some(Ok(AggregatedMessage::Pong(_))) => Arrival::Pong,
+            Some(Ok(AggregatedMessage::Close(reason))) => {
+                Arrival::Closed(reason.map(|reason| u16::from(reason.code)))
+            }
+            // The guard knows better why a stream broke off that it cut itself.
+            Some(Err(error)) => {
+                self.report.close_code().map_or_else(|| fault(&error), Arrival::Refused)
+            }
+            None => self.report.close_code().map_or(Arrival::Lost, Arrival::Refused),
+        }
+    }
+
+    async fn closed(&mut self) {
+        while let Some(message) = self.stream.recv().await {
+            if matches!(message, Err(_) | Ok(AggregatedMessage::Close(_))) {
+                return;
+            }
+        }
+    }
+}
+
+impl Requests {
+    /// `first`, then what comes into `letterbox`, until the stream of `writer` is lost.
+    pub fn new(first: Bytes, letterbox: Letterbox, writer: Rc<Writer>) -> Self {
+        Self { first: Some(first), letterbox, writer }
+    }
+}
+
+impl Source for Requests {
+    async fn next(&mut self) -> Arrival {
+        if let Some(first) = self.first.take() {
+            return Arrival::Frame(first);
+        }
+        tokio::select! {
+            biased;
+            () = self.writer.lost() => Arrival::Lost,
+            frame = self.letterbox.next() => frame.map_or(Arrival::Lost, Arrival::Frame),
+        }
+    }
+
+    /// A stream has no answer to wait for: it ends once all is written.
+    async fn closed(&mut self) {}
+}
+
+fn fault(error: &ProtocolError) -> Arrival {
+    let code = match error {
+        ProtocolError::Overflow => CloseCode::TooBig,
+        ProtocolError::Io(error) => match error.get_ref() {
+            Some(inner) if inner.is::<std::str::Utf8Error>() => CloseCode::InvalidText,
+            Some(inner) if inner.is::<actix_web::error::PayloadError>() => return Arrival::Lost,
+            _ if error.to_string().contains("continuation size") => CloseCode::TooBig,
+            _ => CloseCode::Protocol,
+        },
+        _ => CloseCode::Protocol,
+    };
+    Arrival::Refused(code)
+}
