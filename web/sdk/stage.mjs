@@ -13,21 +13,18 @@ const doors = process.env.DOORS.split(',');
 // may overtake each other.
 export const inOrder = process.env.TRANSPORT === 'websocket';
 
+// What is sent beside a stream goes through a door of its own, for all to the same gateway.
+const beside = { emulationEndpoint: `http://${process.env.SIDE_DOOR}/emulation` };
+
 // How a client gets through a door, by the name that the SDK has for the transport.
 const transports = {
   websocket: (door) => ({ endpoint: `ws://${door}/ws`, options: { websocket: WebSocket } }),
-  http_stream: (door) => ({ endpoint: `http://${door}/connection/http_stream`, options: beside(door) }),
+  http_stream: (door) => ({ endpoint: `http://${door}/connection/http_stream`, options: beside }),
   sse: (door) => ({
     endpoint: `http://${door}/connection/sse`,
-    options: { eventsource: globalThis.EventSource, ...beside(door) },
+    options: { eventsource: globalThis.EventSource, ...beside },
   }),
 };
-
-// What is sent beside a stream goes by a way of its own, to the gateway that does not hold it.
-const sideDoors = process.env.SIDE_DOORS.split(',');
-const beside = (door) => ({
-  emulationEndpoint: `http://${sideDoors[doors.indexOf(door)]}/emulation`,
-});
 
 // With Protobuf the SDK hands over bytes; in JSON, values.
 export const pack = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);

@@ -19,8 +19,9 @@ pub struct Stage {
     pub system: System,
     /// Doors; each leads to the gateway of its number while that lives.
     pub doors: [Door; 2],
-    /// Doors that nobody shuts, to what is sent beside a stream: each leads to the other gateway.
-    side_doors: [Door; 2],
+    /// The door to what is sent beside a stream, to the gateway that no story kills. Who has a stream
+    /// at the other one is heard there by way of this one.
+    side_door: Door,
 }
 
 impl Stage {
@@ -41,9 +42,8 @@ impl Stage {
         let system = shape.start().await.unwrap();
         let [first, second] = [system.gateways[0].port, system.gateways[1].port];
         let doors = [Door::open(vec![first, second]).await, Door::open(vec![second, first]).await];
-        let side_doors =
-            [Door::open(vec![second, first]).await, Door::open(vec![first, second]).await];
-        Self { system, doors, side_doors }
+        let side_door = Door::open(vec![first, second]).await;
+        Self { system, doors, side_door }
     }
 
     /// A token of somebody that ends so many seconds from now.
@@ -78,8 +78,7 @@ impl Stage {
     /// Plays a script to its end; it has to take exactly these steps, in any order.
     pub async fn play(&self, mut script: Command, steps: &[&str]) {
         let doors = self.doors.each_ref().map(|door| door.address().to_string());
-        let side_doors = self.side_doors.each_ref().map(|door| door.address().to_string());
-        script.env("SIDE_DOORS", side_doors.join(","));
+        script.env("SIDE_DOOR", self.side_door.address().to_string());
         script.env("DOORS", doors.join(",")).env("NO_PROXY", "127.0.0.1").env("no_proxy", "*");
         script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = script.kill_on_drop(true).spawn().expect("the script's program is there");
