@@ -65,7 +65,7 @@ impl Idle {
                 Figure::plain("idle_cpu_s_per_s", idle_cpu),
                 Figure::plain("connections_alive", alive as f64),
             ],
-            processes: after,
+            processes: idle,
         })
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::{Departure, Error, ErrorReason, Grant, Principal, Result};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use wire::SubscribeRequest;
 
 use super::subscribe::{self, Entered, Entry};
@@ -58,7 +58,7 @@ async fn join_all(
     let joins: Vec<_> = joins.collect();
     // All of them run to their end, also behind one that failed.
     let joined: Vec<_> = stream::iter(joins).buffer_unordered(AT_ONCE).collect().await;
-    stream::iter(joined).try_filter_map(|entered| async { Ok(entered) }).try_collect().await
+    joined.into_iter().filter_map(Result::transpose).collect()
 }
 
 async fn join_one(

@@ -1,4 +1,5 @@
-//! `subscribe`: authorise and read the head in one call, put the cursor there, then bind.
+//! `subscribe`: authorise and read the head in one call, put the cursor there, then bind. Only a room
+//! with traffic that no log holds is answered no sooner than it is bound.
 //!
 //! A token, if there is one, is proved before: it may open the room, and says when the subscription
 //! ends. The answer precedes every push of the room. What a client missed is in the answer or
@@ -28,9 +29,9 @@ use crate::translate::shown_bytes;
 const FLAG_ERROR_IF_UNRECOVERABLE: i64 = 2;
 /// Reads of a room whose epoch is in doubt before the client is asked to come again.
 const SETTLES_MAX: u32 = 20;
+const SETTLE_STEP: std::time::Duration = std::time::Duration::from_millis(100);
 /// How long a subscribe waits for its room's binding.
 const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
-const SETTLE_STEP: std::time::Duration = std::time::Duration::from_millis(100);
 /// What a publication in an answer costs beside its payload, roughly, in bytes.
 const PUBLICATION_OVERHEAD_BYTES: usize = 512;
 
