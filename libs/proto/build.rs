@@ -29,6 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Payloads are `Bytes`: a body is never copied on its way to the sockets.
     tonic_prost_build::configure()
         .bytes(".")
+        // In one order, so that the same message has the same bytes.
+        .btree_map(".")
         // A session is a secret, which no log may show by mistake.
         .skip_debug(["roomcast.gateway.v1.EmulateRequest"])
         .include_file("packages.rs")

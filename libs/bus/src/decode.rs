@@ -2,11 +2,13 @@
 //! rule of the log is refused whole, and the heads repair it.
 //!
 //! What a newer sender added is passed over: `Ok(None)` for a whole event of an unknown kind.
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Epoch, Event, GatewayId, INFO_BYTES_MAX, Item, MESSAGE_BYTES_MAX,
     MessageId, Notice, NoticeLevel, Order, OrderAct, PrincipalId, RoomBatch, RoomEvent, RoomName,
-    RoomTraffic, Sender, Signal, SystemEvent, Who,
+    RoomTraffic, Sender, Signal, SystemEvent, Tags, Who,
 };
 use prost::Message;
 use proto::core::v1 as core;
@@ -121,7 +123,7 @@ fn dense(items: Vec<Item>) -> Result<Vec<Item>, Undecodable> {
 fn item(item: core::Item) -> Result<Item, Undecodable> {
     let body = match item.kind() {
         core::ItemKind::Unspecified => return Err(Undecodable::Field("kind")),
-        core::ItemKind::Message => message(item.sender, &item.gateway_id, item.data)?,
+        core::ItemKind::Message => message(item.sender, &item.gateway_id, item.tags, item.data)?,
         core::ItemKind::Kick => {
             let kick = item.kick.ok_or(Undecodable::Field("kick"))?;
             Body::Event(Event::Kick {
@@ -141,7 +143,12 @@ fn item(item: core::Item) -> Result<Item, Undecodable> {
     })
 }
 
-fn message(from: Option<core::Sender>, gateway: &str, data: Bytes) -> Result<Body, Undecodable> {
+fn message(
+    from: Option<core::Sender>,
+    gateway: &str,
+    tags: BTreeMap<String, String>,
+    data: Bytes,
+) -> Result<Body, Undecodable> {
     if data.len() > MESSAGE_BYTES_MAX {
         return Err(Undecodable::Field("data"));
     }
@@ -149,7 +156,8 @@ fn message(from: Option<core::Sender>, gateway: &str, data: Bytes) -> Result<Bod
         "" => None,
         text => Some(GatewayId::parse(text).map_err(|_| Undecodable::Field("gateway_id"))?),
     };
-    Ok(Body::Message { sender: from.map(sender).transpose()?, gateway, data })
+    let tags = Tags::new(tags).map_err(|_| Undecodable::Field("tags"))?;
+    Ok(Body::Message { sender: from.map(sender).transpose()?, gateway, tags, data })
 }
 
 fn sender(sender: core::Sender) -> Result<Sender, Undecodable> {

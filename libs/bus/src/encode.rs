@@ -155,9 +155,10 @@ fn item(item: Item) -> core::Item {
         ..core::Item::default()
     };
     match item.body {
-        Body::Message { sender, gateway, data } => {
+        Body::Message { sender, gateway, tags, data } => {
             out.kind = core::ItemKind::Message.into();
             out.data = data;
+            out.tags = tags.into();
             out.sender = sender.map(self::sender);
             out.gateway_id = gateway.map(String::from).unwrap_or_default();
         }

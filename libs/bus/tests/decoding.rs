@@ -6,7 +6,7 @@ use bus::{
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Epoch, Item, MessageId, Notice, NoticeLevel, Order, OrderAct, PrincipalId,
-    RoomBatch, RoomEvent, RoomName, RoomTraffic, Sender, SystemEvent,
+    RoomBatch, RoomEvent, RoomName, RoomTraffic, Sender, SystemEvent, Tags,
 };
 use proptest::prelude::*;
 
@@ -28,6 +28,7 @@ fn event(offsets: &[u64], data: Vec<u8>) -> RoomEvent {
             body: Body::Message {
                 sender: Some(sender.clone()),
                 gateway: None,
+                tags: Tags::new([("k".to_owned(), "v".to_owned())].into()).unwrap(),
                 data: data.clone().into(),
             },
             trace: None,
@@ -72,6 +73,16 @@ fn an_author_who_shows_too_much_is_refused() {
         }
         assert_eq!(decode_room(encode_room(much).into()), Err(Undecodable::Field("info")));
     }
+}
+
+#[test]
+fn tags_that_no_author_may_set_are_refused() {
+    // An item of kind message with the tag "gateway", as no sender of ours writes it.
+    let tag = b"\x52\x0c\x0a\x07gateway\x12\x01g";
+    let item = [b"\x08\x01\x1a\x08message1\x20\x01".as_slice(), tag].concat();
+    let batch = [b"\x0a\x01e\x12".as_slice(), &[item.len() as u8], &item].concat();
+    let event = [b"\x0a\x01a\x12".as_slice(), &[batch.len() as u8], &batch].concat();
+    assert_eq!(decode_room(event.into()), Err(Undecodable::Field("tags")));
 }
 
 #[test]

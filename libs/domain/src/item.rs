@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{ConnectionId, Epoch, GatewayId, MessageId, Position, PrincipalId, RoomName, Who};
+use crate::{
+    ConnectionId, Epoch, GatewayId, MessageId, Position, PrincipalId, RoomName, Tags, Who,
+};
 
 /// About what an event takes, in bytes.
 const EVENT_BYTES: usize = 256;
@@ -35,6 +37,8 @@ pub enum Body {
         sender: Option<Sender>,
         /// The gateway that took it.
         gateway: Option<GatewayId>,
+        /// What the author says of it beside the payload.
+        tags: Tags,
         /// The payload, as given: JSON for JSON clients. At most [`crate::MESSAGE_BYTES_MAX`].
         data: Bytes,
     },
@@ -117,12 +121,12 @@ impl Item {
 }
 
 impl Body {
-    /// About how many bytes it holds: the payload, and what is shown of the author.
+    /// About how many bytes it holds: the payload, its tags, and what is shown of the author.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Message { sender, data, .. } => {
+            Self::Message { sender, tags, data, gateway: _ } => {
                 let shown = |sender: &Sender| sender.info.len() + sender.room_info.len();
-                data.len() + sender.as_ref().map_or(0, shown)
+                data.len() + tags.bytes() + sender.as_ref().map_or(0, shown)
             }
             Self::Event(_) => EVENT_BYTES,
         }

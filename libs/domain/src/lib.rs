@@ -14,6 +14,7 @@ mod principal;
 mod room;
 mod session;
 mod settings;
+mod tags;
 
 pub use control::{Notice, NoticeLevel, Order, OrderAct, SystemEvent};
 pub use error::{Error, ErrorReason, Result};
@@ -31,6 +32,7 @@ pub use principal::{
 pub use room::{InvalidRoomName, RoomName, Shard};
 pub use session::Session;
 pub use settings::{Envelope, JoinLeave, Rights, RoomSettings};
+pub use tags::{GATEWAY_TAG, InvalidTags, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, Tags};
 
 /// Largest message body in bytes that any part accepts, on any way in.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     GatewayInfo, MessageId, Notice, Position, PresenceEntry, PresenceTotals, Principal,
-    PrincipalId, Result, RoomName,
+    PrincipalId, Result, RoomName, Tags,
 };
 
 use crate::Call;
@@ -80,6 +80,7 @@ pub trait Admin: Send + Sync + 'static {
         by: Principal,
         room: RoomName,
         message_id: MessageId,
+        tags: Tags,
         data: Bytes,
     ) -> Result<Published>;
     /// Shows a notice to every connection.

@@ -5,10 +5,13 @@
 mod control;
 mod item;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use domain::{
     ConnectionId, Error, GatewayId, GatewayInfo, INFO_BYTES_MAX, Incarnation, LeaseId, MessageId,
-    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result, RoomName, Who,
+    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result, RoomName, Tags,
+    Who,
 };
 use proto::core::v1;
 
@@ -63,6 +66,10 @@ pub(crate) fn text_or_empty(id: Option<impl ToString>) -> String {
 }
 
 /// JSON that is shown of somebody; empty for none.
+pub(crate) fn tags(tags: BTreeMap<String, String>) -> Result<Tags> {
+    Tags::new(tags).map_err(|error| Error::invalid(error.to_string()))
+}
+
 pub(crate) fn shown(json: Bytes) -> Result<Bytes> {
     if json.len() > INFO_BYTES_MAX {
         return Err(Error::invalid(format!("what is shown has {INFO_BYTES_MAX} bytes at most")));

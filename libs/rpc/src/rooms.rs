@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Epoch, GatewayId, Item, MessageId, Order, Position, Principal, PrincipalId, Result, Rights,
-    RoomName, RoomSettings, Sender,
+    RoomName, RoomSettings, Sender, Tags,
 };
 use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
@@ -96,6 +96,8 @@ pub struct Publish {
     pub message_id: MessageId,
     /// The gateway that took it.
     pub gateway: Option<GatewayId>,
+    /// The author's tags. A retry must have the same.
+    pub tags: Tags,
     /// The payload.
     pub data: Bytes,
 }

@@ -88,7 +88,7 @@ pub struct Publication {
     /// Who published.
     #[serde(default)]
     pub info: Option<Value>,
-    /// `{"gateway": …}`.
+    /// The author's tags, and `gateway`.
     #[serde(default)]
     pub tags: Option<Value>,
     /// Unix milliseconds.

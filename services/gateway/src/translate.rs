@@ -4,21 +4,22 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use domain::{Body, Event, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
+use domain::{Body, Event, GATEWAY_TAG, Item, Notice, NoticeLevel, PrincipalId, Sender, Who};
 use serde_json::json;
 use wire::{ClientInfo, Publication};
 
 /// A log's item, or an ephemeral one, as a publication.
 pub fn publication(item: &Item) -> Publication {
-    let (data, info, gateway) = match &item.body {
-        Body::Message { sender, gateway, data } => {
-            (data.clone(), sender.as_ref().map(sender_info), gateway.as_ref())
+    let (data, info, tags) = match &item.body {
+        Body::Message { sender, gateway, tags, data } => {
+            let mut tags = tags.as_map().clone();
+            if let Some(id) = gateway {
+                tags.insert(GATEWAY_TAG.to_owned(), id.as_str().to_owned());
+            }
+            (data.clone(), sender.as_ref().map(sender_info), tags)
         }
-        Body::Event(event) => (event_data(event), None, None),
+        Body::Event(event) => (event_data(event), None, BTreeMap::new()),
     };
-    let tags = gateway
-        .map(|id| BTreeMap::from([("gateway".to_owned(), id.as_str().to_owned())]))
-        .unwrap_or_default();
     Publication { data, info, offset: item.offset, tags, time: item.time_ms, delta: false }
 }
 
@@ -90,7 +91,7 @@ fn event_data(event: &Event) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{GatewayId, MessageId};
+    use domain::{GatewayId, MessageId, Tags};
 
     #[test]
     fn a_kick_is_a_publication_that_does_not_tell_who_kicked() {
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_tells_its_gateway_and_its_author() {
+    fn a_message_tells_its_gateway_its_tags_and_its_author() {
         let item = Item {
             offset: 1,
             message_id: MessageId::parse("message-1").unwrap(),
@@ -127,12 +128,14 @@ mod tests {
                     connection: None,
                 }),
                 gateway: Some(GatewayId::parse("g1").unwrap()),
+                tags: Tags::new([("lang".to_owned(), "de".to_owned())].into()).unwrap(),
                 data: Bytes::from_static(b"{}"),
             },
             trace: None,
         };
         let publication = publication(&item);
-        assert_eq!(publication.tags["gateway"], "g1");
+        let tags: Vec<_> = publication.tags.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(tags, [("gateway", "g1"), ("lang", "de")]);
         let info = publication.info.unwrap();
         assert_eq!(info.user, "ann");
         let name: serde_json::Value = serde_json::from_slice(&info.conn_info).unwrap();

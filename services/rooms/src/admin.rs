@@ -8,7 +8,7 @@ mod look;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    MessageId, Notice, Position, PresenceEntry, Principal, PrincipalId, Result, RoomName,
+    MessageId, Notice, Position, PresenceEntry, Principal, PrincipalId, Result, RoomName, Tags,
 };
 use rpc::Call;
 use rpc::admin::{Admin, AuditRow, ConnectionsOf, Kick, Member, RoomDetail, RoomInfo, Stats};
@@ -120,9 +120,10 @@ impl Admin for RoomsService {
         by: Principal,
         room: RoomName,
         message_id: MessageId,
+        tags: Tags,
         data: Bytes,
     ) -> Result<Published> {
-        within(call.deadline, change::publish(self, call, by, room, message_id, data)).await
+        within(call.deadline, change::publish(self, call, by, room, (message_id, tags, data))).await
     }
 
     async fn broadcast(&self, call: Call, by: Principal, notice: Notice) -> Result<()> {

@@ -92,12 +92,12 @@ impl RoomsService {
 
     /// Hands a message of a room without a log to the bus.
     pub(crate) fn send_ephemeral(&self, request: Publish) -> Result<Published> {
-        let Publish { room, sender, message_id, gateway, data, .. } = request;
+        let Publish { room, sender, message_id, gateway, tags, data, principal: _ } = request;
         let item = Item {
             offset: 0,
             message_id,
             time_ms: now_ms(),
-            body: Body::Message { sender, gateway, data },
+            body: Body::Message { sender, gateway, tags, data },
             trace: runtime::trace::current(),
         };
         self.dispatch.ephemeral(room, item)?;
@@ -112,8 +112,8 @@ impl RoomsService {
         PublishRight { needs, make_room }: PublishRight,
         along: Vec<Along>,
     ) -> Result<Published> {
-        let Publish { room, principal, sender, message_id, gateway, data } = request;
-        let body = Body::Message { sender, gateway, data };
+        let Publish { room, principal, sender, message_id, gateway, tags, data } = request;
+        let body = Body::Message { sender, gateway, tags, data };
         let item = Append {
             room,
             make_room,

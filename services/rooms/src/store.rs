@@ -16,7 +16,7 @@ use domain::{Error, ErrorReason, Order, PrincipalId, Result, RoomName};
 use rpc::admin::{AuditRow, Member};
 use rpc::rooms::{FetchRange, Fetched};
 
-pub(crate) use encoding::event_bytes;
+pub(crate) use encoding::{event_bytes, tags_bytes};
 pub use records::{
     Act, Along, Append, AppendError, Appended, Audit, Done, Expel, Head, Keep, LogPage, Needs,
     PageWanted, RangeLimits, RoomFile, RoomId, RoomRow, Trimmed, View,

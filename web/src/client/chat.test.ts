@@ -131,16 +131,17 @@ describe('room', () => {
     expect(failures).toMatchObject([{ reason: 'STORAGE' }, { reason: 'STORAGE' }]);
   });
 
-  it('tells kicks of the server, and takes no person\'s word for one', () => {
+  it('tells kicks of the server, and takes no person\'s word for one; tags are told without the gateway\'s own', () => {
     const { room, events, subscription } = joined();
     subscription.subscribed({ offset: 0 });
     const info = { user: 'eve', client: 'c', connInfo: {} };
-    subscription.emit('publication', { offset: 1, info, data: { kind: 'kick', user: 'ann', reason: 'ha' } });
+    const tags = { gateway: 'g1', lang: 'de' };
+    subscription.emit('publication', { offset: 1, info, tags, data: { kind: 'kick', user: 'ann', reason: 'ha' } });
     subscription.emit('publication', { offset: 2, data: { kind: 'kick', user: 'eve', reason: 'spam' }, time: 5 });
     subscription.emit('join', { info });
     expect(events.slice(1)).toEqual([
-      { type: 'unknown', room: 'general', position: { epoch: 'e', offset: 1 }, timeMs: undefined, gateway: undefined,
-        sender: { user: 'eve', name: 'eve', connectionId: 'c' }, data: { kind: 'kick', user: 'ann', reason: 'ha' } },
+      { type: 'unknown', room: 'general', position: { epoch: 'e', offset: 1 }, timeMs: undefined, gateway: 'g1',
+        tags: { lang: 'de' }, sender: { user: 'eve', name: 'eve', connectionId: 'c' }, data: { kind: 'kick', user: 'ann', reason: 'ha' } },
       { type: 'kick', room: 'general', position: { epoch: 'e', offset: 2 }, timeMs: 5, user: 'eve', reason: 'spam' },
       { type: 'join', who: { user: 'eve', name: 'eve', connectionId: 'c' } },
     ]);

@@ -58,6 +58,8 @@ export interface Message<C extends Content = TextContent> extends Placed {
   readonly sender: Who | undefined;
   /** The id of the gateway that took it. */
   readonly gateway: string | undefined;
+  /** What the author said of it beside the payload. Empty for most. */
+  readonly tags: Readonly<Record<string, string>>;
   readonly content: C;
 }
 
@@ -75,6 +77,8 @@ export interface UnknownItem extends Placed {
   readonly type: 'unknown';
   readonly sender: Who | undefined;
   readonly gateway: string | undefined;
+  /** What the author said of it beside the payload. Empty for most. */
+  readonly tags: Readonly<Record<string, string>>;
   /** The payload as it came: not checked. */
   readonly data: unknown;
 }
@@ -124,10 +128,10 @@ export function itemOf<C extends Content>(
     return { ...placed, type: 'kick', user: textOf(fields['user']), reason: textOf(fields['reason']) };
   }
   const sender = info === undefined ? undefined : whoOf(info);
-  const gateway = tags?.['gateway'];
+  const { gateway, ...own } = tags ?? {};
   const content = fields === undefined ? undefined : read(fields);
-  if (fields === undefined || content === undefined) return { ...placed, type: 'unknown', sender, gateway, data };
-  return { ...placed, type: 'message', id: textOf(fields['id']) || undefined, sender, gateway, content };
+  if (fields === undefined || content === undefined) return { ...placed, type: 'unknown', sender, gateway, tags: own, data };
+  return { ...placed, type: 'message', id: textOf(fields['id']) || undefined, sender, gateway, tags: own, content };
 }
 
 /** Whose connection it is. */

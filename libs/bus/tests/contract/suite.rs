@@ -5,7 +5,8 @@ use bus::{BindingKey, BusEvent, DirectEvent, Outbound};
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Epoch, Event, GatewayId, Item, MessageId, Notice, NoticeLevel, Order,
-    OrderAct, PrincipalId, RoomBatch, RoomEvent, RoomTraffic, Sender, Signal, SystemEvent, Who,
+    OrderAct, PrincipalId, RoomBatch, RoomEvent, RoomTraffic, Sender, Signal, SystemEvent, Tags,
+    Who,
 };
 
 use crate::world::{PATIENCE, World, message, offsets, room, room_key};
@@ -204,6 +205,11 @@ fn traffic() -> Vec<RoomTraffic> {
     ]
 }
 
+fn tags(count: usize) -> Tags {
+    let value = "v".repeat(domain::TAG_VALUE_BYTES_MAX);
+    Tags::new((0..count).map(|n| (format!("k{n}"), value.clone())).collect()).unwrap()
+}
+
 fn bodies() -> Vec<Body> {
     let id = PrincipalId::new("issuer", "subject");
     let sender = |connection| Sender {
@@ -216,6 +222,7 @@ fn bodies() -> Vec<Body> {
     let message = |sender, gateway: Option<&str>, data: Vec<u8>| Body::Message {
         sender,
         gateway: gateway.map(|text| GatewayId::parse(text).unwrap()),
+        tags: tags(gateway.map_or(0, |_| domain::TAGS_MAX)),
         data: Bytes::from(data),
     };
     vec![

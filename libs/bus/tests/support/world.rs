@@ -6,7 +6,7 @@ use bus::{Address, BindingKey, Bus, BusConfig, BusEvent, BusHealth, Consumer, Ou
 use bytes::Bytes;
 use domain::{
     Body, Epoch, GatewayId, Incarnation, Item, MessageId, Notice, NoticeLevel, Order, OrderAct,
-    RoomBatch, RoomEvent, RoomName, RoomTraffic, SystemEvent,
+    RoomBatch, RoomEvent, RoomName, RoomTraffic, SystemEvent, Tags,
 };
 use tokio::time::timeout;
 
@@ -130,7 +130,12 @@ pub fn message(room: &RoomName, offset: u64) -> RoomEvent {
         offset,
         message_id: MessageId::parse(&format!("message-{offset}")).unwrap(),
         time_ms: 1,
-        body: Body::Message { sender: None, gateway: None, data: Bytes::from_static(b"{}") },
+        body: Body::Message {
+            sender: None,
+            gateway: None,
+            tags: Tags::default(),
+            data: Bytes::from_static(b"{}"),
+        },
         trace: None,
     };
     let batch = RoomBatch { epoch: Epoch::new("epoch"), items: vec![item] };

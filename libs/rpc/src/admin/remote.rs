@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Credential, Error, ErrorReason, MessageId, Notice, Position, PresenceEntry, Principal,
-    PrincipalId, Result, RoomName,
+    PrincipalId, Result, RoomName, Tags,
 };
 use http::header::AUTHORIZATION;
 use proto::admin::v1;
@@ -172,10 +172,11 @@ impl Admin for RemoteAdmin {
         _by: Principal,
         room: RoomName,
         message_id: MessageId,
+        tags: Tags,
         data: Bytes,
     ) -> Result<Published> {
-        let request =
-            v1::PublishRequest { room: room.to_string(), message_id: message_id.to_string(), data };
+        let (room, message_id) = (room.to_string(), message_id.to_string());
+        let request = v1::PublishRequest { room, message_id, data, tags: tags.into() };
         answered(remote!(self, idempotent publish, call, request)?.into_domain())
     }
 

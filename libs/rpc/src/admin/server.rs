@@ -13,7 +13,7 @@ use super::{Admin, convert};
 use crate::Call;
 use crate::answer::answer;
 use crate::auth::NewKey;
-use crate::convert::{IntoDomain, IntoProto, message_id, required, room, room_or_none};
+use crate::convert::{IntoDomain, IntoProto, message_id, required, room, room_or_none, tags};
 use crate::door::MESSAGE_BYTES_MAX;
 use crate::rooms::{Disconnect, History, Unsubscribe};
 use crate::server::Service;
@@ -159,8 +159,8 @@ impl AdminService for Served {
                 "" => MessageId::random(),
                 text => message_id(text)?,
             };
-            let published =
-                self.0.publish(call, by, room(&message.room)?, id, message.data).await?;
+            let (room, tags) = (room(&message.room)?, tags(message.tags)?);
+            let published = self.0.publish(call, by, room, id, tags, message.data).await?;
             Ok(convert::published(published))
         })
         .await

@@ -4,7 +4,7 @@ use proto::core::v1;
 
 use super::{IntoDomain, IntoProto};
 use super::{
-    connection, connection_bytes, gateway_or_none, message_id, required, shown, text_or_empty,
+    connection, connection_bytes, gateway_or_none, message_id, required, shown, tags, text_or_empty,
 };
 
 impl IntoProto for Position {
@@ -63,9 +63,10 @@ impl IntoProto for Item {
             ..v1::Item::default()
         };
         match self.body {
-            Body::Message { sender, gateway, data } => v1::Item {
+            Body::Message { sender, gateway, tags, data } => v1::Item {
                 kind: v1::ItemKind::Message.into(),
                 data,
+                tags: tags.into(),
                 sender: sender.map(Sender::into_proto),
                 gateway_id: text_or_empty(gateway),
                 ..item
@@ -90,6 +91,7 @@ impl IntoDomain for v1::Item {
             v1::ItemKind::Message => Body::Message {
                 sender: self.sender.map(v1::Sender::into_domain).transpose()?,
                 gateway: gateway_or_none(&self.gateway_id)?,
+                tags: tags(self.tags)?,
                 data: self.data,
             },
             v1::ItemKind::Kick => {

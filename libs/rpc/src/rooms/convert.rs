@@ -7,7 +7,7 @@ use super::{
     Unsubscribe,
 };
 use crate::convert::{
-    IntoDomain, IntoProto, gateway_or_none, message_id, required, room, text_or_empty,
+    IntoDomain, IntoProto, gateway_or_none, message_id, required, room, tags, text_or_empty,
 };
 
 impl IntoProto for JoinLeave {
@@ -119,6 +119,7 @@ impl IntoProto for Publish {
             message_id: self.message_id.to_string(),
             gateway_id: text_or_empty(self.gateway),
             data: self.data,
+            tags: self.tags.into(),
         }
     }
 }
@@ -132,6 +133,7 @@ impl IntoDomain for v1::PublishRequest {
             sender: self.sender.map(IntoDomain::into_domain).transpose()?,
             message_id: message_id(&self.message_id)?,
             gateway: gateway_or_none(&self.gateway_id)?,
+            tags: tags(self.tags)?,
             data: self.data,
         })
     }

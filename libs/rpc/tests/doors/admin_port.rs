@@ -217,10 +217,13 @@ async fn every_field_survives_and_the_guard_says_who_acts() {
     assert_eq!(remote.history(soon(), history(liar())).await.unwrap(), sample::page());
     said(format_args!("{:?}", history(by.clone())));
     let (id, data) = (sample::message_id(), Bytes::from_static(b"\xff{}"));
-    let published =
-        remote.publish(soon(), liar(), room.clone(), id.clone(), data.clone()).await.unwrap();
+    let (tags, place) = (sample::tags(), room.clone());
+    let published = remote
+        .publish(soon(), liar(), place, id.clone(), tags.clone(), data.clone())
+        .await
+        .unwrap();
     assert_eq!(published, sample::published());
-    said(format_args!("{:?}", (&by, &room, id, data)));
+    said(format_args!("{:?}", (&by, &room, id, tags, data)));
 }
 
 #[tokio::test]

@@ -255,9 +255,10 @@ impl Admin for Answering {
         by: Principal,
         room: RoomName,
         message_id: MessageId,
+        tags: Tags,
         data: Bytes,
     ) -> Result<Published> {
-        self.hear(call, (by, room, message_id, data), sample::published()).await
+        self.hear(call, (by, room, message_id, tags, data), sample::published()).await
     }
     async fn broadcast(&self, call: Call, by: Principal, notice: Notice) -> Result<()> {
         self.hear(call, (by, notice), ()).await

@@ -24,6 +24,7 @@ pub fn publish() -> Publish {
         sender: Some(sample::sender()),
         message_id: sample::message_id(),
         gateway: Some(sample::gateway()),
+        tags: sample::tags(),
         data: Bytes::from_static(b"\0\xff{}"),
     }
 }

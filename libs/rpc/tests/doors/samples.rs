@@ -4,7 +4,7 @@ use domain::{
     Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Grant, Incarnation, Item,
     JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Overrides, Position,
     PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Rights, RoomName,
-    RoomSettings, Sender, Verified, Who,
+    RoomSettings, Sender, Tags, Verified, Who,
 };
 use rpc::admin::{AuditRow, Member, RoomDetail, RoomInfo, Stats};
 use rpc::auth::{CreatedKey, KeyInfo};
@@ -80,10 +80,16 @@ pub fn plain_entry() -> PresenceEntry {
     PresenceEntry { who, ..entry() }
 }
 
+pub fn tags() -> Tags {
+    Tags::new([("lang".to_owned(), "de".to_owned()), ("é".to_owned(), String::new())].into())
+        .unwrap()
+}
+
 /// Every kind of item, with and without what may be absent.
 pub fn items() -> Vec<Item> {
-    let message = |sender, gateway, data: &'static [u8]| Body::Message {
+    let message = |sender, gateway: Option<_>, data: &'static [u8]| Body::Message {
         sender,
+        tags: if gateway.is_some() { tags() } else { Tags::default() },
         gateway,
         data: Bytes::from_static(data),
     };

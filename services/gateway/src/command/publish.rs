@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use domain::{Envelope, Error, ErrorReason, MESSAGE_BYTES_MAX, MessageId, Result, RoomName};
+use domain::{Envelope, Error, ErrorReason, MESSAGE_BYTES_MAX, MessageId, Result, RoomName, Tags};
 use rpc::rooms::{Publish, Published};
 use serde::Deserialize;
 use tracing::Instrument;
@@ -30,7 +30,7 @@ pub async fn run(
         return Flow::On;
     }
     let Some(room) = room_or_refuse(connection, id, &request.channel) else { return Flow::On };
-    match publish(connection, identity, room, None, request.data).await {
+    match publish(connection, identity, room, None, Tags::default(), request.data).await {
         Ok(_) => {
             connection.reply(id, ReplyBody::Publish);
             Flow::On
@@ -52,6 +52,7 @@ pub async fn publish(
     identity: &Identity,
     room: RoomName,
     given: Option<MessageId>,
+    tags: Tags,
     data: Bytes,
 ) -> Result<Published> {
     if room.is_reserved() {
@@ -77,6 +78,7 @@ pub async fn publish(
             room,
             message_id,
             gateway: Some(gateway.id().clone()),
+            tags,
             data,
         };
         gateway.peers().publish(request).await

@@ -143,6 +143,7 @@ impl Rooms for World {
             body: Body::Message {
                 sender: publish.sender.clone(),
                 gateway: publish.gateway.clone(),
+                tags: publish.tags.clone(),
                 data: publish.data.clone(),
             },
             trace: None,

@@ -1,6 +1,6 @@
 //! Whatever the bus does to the items, a member sees each offset once and in order.
 use bytes::Bytes;
-use domain::{Body, Item, MessageId};
+use domain::{Body, Item, MessageId, Tags};
 use proptest::prelude::*;
 
 use super::*;
@@ -18,7 +18,12 @@ fn item_of(offset: u64, author: &str) -> Item {
         offset,
         message_id: MessageId::parse(&format!("{author}-{offset:06}")).unwrap(),
         time_ms: 0,
-        body: Body::Message { sender: None, gateway: None, data: Bytes::from_static(b"{}") },
+        body: Body::Message {
+            sender: None,
+            gateway: None,
+            tags: Tags::default(),
+            data: Bytes::from_static(b"{}"),
+        },
         trace: None,
     }
 }

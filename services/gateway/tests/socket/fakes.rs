@@ -14,7 +14,7 @@ use bytes::Bytes;
 use domain::{
     Body, Credential, Envelope, Epoch, Error, ErrorReason, Event, Grant, Item, JoinLeave, LeaseId,
     MessageId, Order, Position, Principal, PrincipalId, Result, Rights, RoomBatch, RoomEvent,
-    RoomName, RoomSettings, RoomTraffic, Signal, Verified,
+    RoomName, RoomSettings, RoomTraffic, Signal, Tags, Verified,
 };
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
@@ -163,7 +163,8 @@ impl FakeRooms {
 
     pub fn say(&self, room: &str, data: impl Into<Bytes>) -> Position {
         let data = data.into();
-        self.commit(room, Body::Message { sender: None, gateway: None, data })
+        let tags = Tags::default();
+        self.commit(room, Body::Message { sender: None, gateway: None, tags, data })
     }
 
     /// Tells a room's members of somebody who came or went.
@@ -277,8 +278,9 @@ impl Rooms for FakeRooms {
         if let Some(position) = known {
             return Ok(Published { position, duplicate: true });
         }
-        let Publish { room, sender, gateway, data, message_id, .. } = request;
-        let position = self.append(&room, message_id, Body::Message { sender, gateway, data });
+        let Publish { room, sender, gateway, tags, data, message_id, .. } = request;
+        let position =
+            self.append(&room, message_id, Body::Message { sender, gateway, tags, data });
         Ok(Published { position, duplicate: false })
     }
 

@@ -334,3 +334,36 @@ async fn a_message_does_not_wait_for_a_count_that_is_not_answered() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_an_author_come_with_the_message_live_recovered_and_in_history() {
+    let running = start(|_| {}).await;
+    let (ann, mut bob) = (running.client("ann").await, running.client("bob").await);
+    bob.client.subscribe("general", None).await.unwrap();
+    let send = |tags: serde_json::Value| {
+        let data = json!({"room": "general", "tags": tags, "data": {"text": "hi"}});
+        ann.client.command("rpc", json!({"method": "room.send", "data": data}))
+    };
+    send(json!({"lang": "de", "urgent": ""})).await.unwrap();
+    let expected = json!({"gateway": "g1", "lang": "de", "urgent": ""});
+    let live = loop {
+        if let Some(publication) = bob.push().await.publication {
+            break publication;
+        }
+    };
+    assert_eq!(live.tags.as_ref(), Some(&expected));
+    let late =
+        running.client("eve").await.client.subscribe("general", Some(("", 0))).await.unwrap();
+    assert_eq!(late.publications[0].tags.as_ref(), Some(&expected));
+    let page = json!({"channel": "general", "limit": 9});
+    let page = ann.client.command("history", page).await.unwrap();
+    assert_eq!(page["publications"][0]["tags"], expected);
+    // Who wrote it is not for the author to say by which gateway; a bad map is a bad request.
+    for bad in [json!({"gateway": "g7"}), json!({"": "v"}), json!({"n": 1}), json!([])] {
+        match send(bad.clone()).await {
+            Err(CommandError::Refused(refusal)) => assert_eq!(refusal.code, 107, "{bad}"),
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    running.stop().await;
+}

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{Epoch, MessageId, Notice, NoticeLevel, Position, Principal, PrincipalId, RoomName};
+use domain::{
+    Epoch, MessageId, Notice, NoticeLevel, Position, Principal, PrincipalId, RoomName, Tags,
+};
 use rpc::Call;
 use rpc::admin::{Admin, ConnectionsOf, Kick};
 use rpc::auth::NewKey;
@@ -104,6 +106,9 @@ pub enum Verb {
         /// Makes a repetition safe; 8 to 64 characters.
         #[arg(long)]
         id: Option<String>,
+        /// A tag, KEY=VALUE; may be given again, up to 16.
+        #[arg(long = "tag", value_parser = tag)]
+        tags: Vec<(String, String)>,
     },
     /// Shows a notice to everybody.
     Broadcast {
@@ -227,6 +232,12 @@ async fn look(admin: &dyn Admin, call: Call, verb: Verb) -> Result<Answer> {
     })
 }
 
+/// `KEY=VALUE` of a command line.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a tag is KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// Calls about what rooms carry.
 async fn content(admin: &dyn Admin, call: Call, verb: Verb) -> Result<Answer> {
     let by = whoever();
@@ -238,14 +249,15 @@ async fn content(admin: &dyn Admin, call: Call, verb: Verb) -> Result<Answer> {
             let request = History { principal: by, room, since, limit, reverse };
             show::history(admin.history(call, request).await?)
         }
-        Verb::Publish { room, data, id } => {
+        Verb::Publish { room, data, id, tags } => {
             serde_json::from_str::<serde::de::IgnoredAny>(&data).context("the data is no JSON")?;
             let id = match id {
                 Some(id) => MessageId::parse(&id)?,
                 None => MessageId::random(),
             };
+            let tags = Tags::new(tags.into_iter().collect())?;
             let data = Bytes::from(data);
-            let published = admin.publish(call, by, room, id.clone(), data).await;
+            let published = admin.publish(call, by, room, id.clone(), tags, data).await;
             show::published(published.with_context(|| format!("message id {id}"))?, &id)
         }
         Verb::Broadcast { text, level, id } => {

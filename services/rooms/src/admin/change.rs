@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::{
     Error, ErrorReason, MESSAGE_BYTES_MAX, MessageId, Notice, OrderAct, Principal, PrincipalId,
-    Result, RoomName,
+    Result, RoomName, Tags,
 };
 use rpc::Call;
 use rpc::admin::RoomInfo;
@@ -122,8 +122,7 @@ pub(super) async fn publish(
     call: Call,
     by: Principal,
     room: RoomName,
-    message_id: MessageId,
-    data: Bytes,
+    (message_id, tags, data): (MessageId, Tags, Bytes),
 ) -> Result<Published> {
     let audit = audit(&by.id, "publish", format!("room={room} message_id={message_id}"));
     service.moderation.admins_only(&by, &audit).await?;
@@ -137,7 +136,8 @@ pub(super) async fn publish(
         Ok(kind) if exists => kind,
         _ => return refused(service, &audit, no_such_room()).await,
     };
-    let request = Publish { room, principal: by, sender: None, message_id, gateway: None, data };
+    let (principal, sender, gateway) = (by, None, None);
+    let request = Publish { room, principal, sender, message_id, gateway, tags, data };
     if kind.stored {
         let along = vec![Along::Audit(audit)];
         let right = PublishRight { needs: Needs::Nothing, make_room: false };

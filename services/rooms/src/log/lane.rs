@@ -206,7 +206,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use domain::{Body, MessageId};
+    use domain::{Body, MessageId, Tags};
     use rpc::Deadline;
 
     use super::*;
@@ -234,6 +234,7 @@ mod tests {
             body: Body::Message {
                 sender: None,
                 gateway: None,
+                tags: Tags::default(),
                 data: Bytes::from(vec![b'x'; bytes]),
             },
             deadline: Deadline::after(Duration::from_secs(9)),

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Error, ErrorReason, Event, GatewayId, Item, MessageId, Notice, NoticeLevel,
-    Order, OrderAct, PrincipalId, Result, RoomName, Sender,
+    Order, OrderAct, PrincipalId, Result, RoomName, Sender, Tags,
 };
 use rpc::admin::AuditRow;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ pub(crate) struct BodyColumns {
     pub sender_info: Option<Vec<u8>>,
     pub sender_room_info: Option<Vec<u8>>,
     pub gateway: Option<String>,
+    pub tags: Option<Vec<u8>>,
     pub data: Vec<u8>,
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct ItemRow {
     pub sender_info: Option<Vec<u8>>,
     pub sender_room_info: Option<Vec<u8>>,
     pub gateway: Option<String>,
+    pub tags: Option<Vec<u8>>,
     pub data: Vec<u8>,
 }
 
@@ -66,7 +68,7 @@ impl BodyColumns {
     /// The columns of a body.
     pub(crate) fn of(body: &Body) -> Self {
         match body {
-            Body::Message { sender, gateway, data } => {
+            Body::Message { sender, gateway, tags, data } => {
                 let id = sender.as_ref().map(|s| &s.id);
                 Self {
                     kind: MESSAGE,
@@ -80,6 +82,7 @@ impl BodyColumns {
                     sender_info: sender.as_ref().and_then(|s| column(&s.info)),
                     sender_room_info: sender.as_ref().and_then(|s| column(&s.room_info)),
                     gateway: gateway.as_ref().map(ToString::to_string),
+                    tags: (!tags.is_empty()).then(|| tags_bytes(tags)),
                     data: data.to_vec(),
                 }
             }
@@ -92,6 +95,7 @@ impl BodyColumns {
                 sender_info: None,
                 sender_room_info: None,
                 gateway: None,
+                tags: None,
                 data: event_bytes(event),
             },
         }
@@ -109,6 +113,12 @@ fn column(json: &Bytes) -> Option<Vec<u8>> {
     (!json.is_empty()).then(|| json.to_vec())
 }
 
+/// Tags as they are stored, and as their digest is taken.
+pub(crate) fn tags_bytes(tags: &Tags) -> Vec<u8> {
+    // Strings alone, in one order: this cannot fail.
+    serde_json::to_vec(tags.as_map()).unwrap_or_default()
+}
+
 /// An event as it is stored, and as its digest is taken.
 pub(crate) fn event_bytes(event: &Event) -> Vec<u8> {
     let Event::Kick { target, by, reason } = event;
@@ -118,11 +128,12 @@ pub(crate) fn event_bytes(event: &Event) -> Vec<u8> {
 }
 
 impl ItemRow {
-    /// How many bytes count against the limit of a page: the payload, and what is shown of the
-    /// author. PostgreSQL counts the same in its statement.
+    /// How many bytes count against the limit of a page: the payload, its tags, and what is shown of
+    /// the author. PostgreSQL counts the same in its statement.
     pub(crate) fn bytes(&self) -> u64 {
-        let shown = |json: &Option<Vec<u8>>| json.as_ref().map_or(0, Vec::len);
-        (self.data.len() + shown(&self.sender_info) + shown(&self.sender_room_info)) as u64
+        let beside = [&self.sender_info, &self.sender_room_info, &self.tags];
+        let beside: usize = beside.into_iter().flatten().map(Vec::len).sum();
+        (self.data.len() + beside) as u64
     }
 
     /// The item of a row.
@@ -169,7 +180,11 @@ impl ItemRow {
             }
             None => None,
         };
-        Ok(Body::Message { sender, gateway, data: Bytes::from(self.data) })
+        let tags = match self.tags.as_deref() {
+            Some(json) => serde_json::from_slice(json).map_err(|_| unreadable("tags", offset))?,
+            None => Tags::default(),
+        };
+        Ok(Body::Message { sender, gateway, tags, data: Bytes::from(self.data) })
     }
 }
 

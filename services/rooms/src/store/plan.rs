@@ -128,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use domain::{Body, MessageId};
+    use domain::{Body, MessageId, Tags};
     use rpc::Deadline;
 
     use super::*;
@@ -141,7 +141,12 @@ mod tests {
             needs: Needs::NoBan,
             message_id: MessageId::parse(id).unwrap(),
             digest: [7; 32],
-            body: Body::Message { sender: None, gateway: None, data: Bytes::from_static(b"{}") },
+            body: Body::Message {
+                sender: None,
+                gateway: None,
+                tags: Tags::default(),
+                data: Bytes::from_static(b"{}"),
+            },
             deadline: Deadline::after(Duration::from_secs(60)),
             along: Vec::new(),
         }

@@ -111,7 +111,8 @@ async fn migrate(conn: &mut PgConnection) -> anyhow::Result<()> {
         sqlx::raw_sql("CREATE SCHEMA rooms").execute(&mut *conn).await?;
     }
     sqlx::raw_sql("SET search_path = rooms").execute(&mut *conn).await?;
-    let mut migrations = Migrator { locking: false, ..Migrator::DEFAULT };
+    // A pod of the version before this one may start beside it: every migration only adds.
+    let mut migrations = Migrator { locking: false, ignore_missing: true, ..Migrator::DEFAULT };
     migrations.migrations = MIGRATIONS.migrations.clone();
     migrations.run_direct(None, conn, false).await?;
     sqlx::query("SELECT pg_advisory_unlock($1)").bind(MIGRATION_LOCK).execute(&mut *conn).await?;

@@ -57,10 +57,18 @@ impl SqliteStore {
             .await
             .with_context(|| format!("cannot open the database {}", path.display()))?;
         durable(&writer).await?;
-        MIGRATIONS.run(&writer).await.context("cannot bring the schema up to date")?;
+        migrate(&writer).await.context("cannot bring the schema up to date")?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
+}
+
+/// One version back must still open the file: every migration only adds.
+async fn migrate(writer: &SqlitePool) -> anyhow::Result<()> {
+    let mut migrations = Migrator { ignore_missing: true, ..Migrator::DEFAULT };
+    migrations.migrations = MIGRATIONS.migrations.clone();
+    migrations.run(writer).await?;
+    Ok(())
 }
 
 /// The settings are asked back, because SQLite ignores one that it cannot follow (a file on a

@@ -2,7 +2,7 @@
 use bus::{Bus as _, BusEvent};
 use domain::{
     Body, ErrorReason, Event, GatewayId, Incarnation, Notice, NoticeLevel, OrderAct, Position,
-    RoomTraffic, SystemEvent,
+    RoomTraffic, SystemEvent, Tags,
 };
 use rpc::admin::{Admin, ConnectionsOf, Kick};
 use rpc::auth::NewKey;
@@ -51,9 +51,17 @@ async fn nobody_but_admins_and_every_refusal_is_noted() {
         rooms.remove_member(call(), by.clone(), general.clone(), who("v")).await,
         rooms.list_connections(call(), by.clone(), ConnectionsOf::default()).await.map(drop),
         Admin::history(&**rooms, call(), history).await.map(drop),
-        Admin::publish(&**rooms, call(), by.clone(), general.clone(), id, "x".into())
-            .await
-            .map(drop),
+        Admin::publish(
+            &**rooms,
+            call(),
+            by.clone(),
+            general.clone(),
+            id,
+            Tags::default(),
+            "x".into(),
+        )
+        .await
+        .map(drop),
         rooms.broadcast(call(), by.clone(), notice).await,
         rooms.kick(call(), by.clone(), kick("general")).await.map(drop),
         rooms.unban(call(), by.clone(), general, who("u")).await,

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bus::{Bus as _, BusConfig, BusEvent, MemoryBus};
 use bytes::Bytes;
 use domain::{
-    Credential, Error, ErrorReason, GatewayId, GatewayInfo, Incarnation, Item, LeaseId, MessageId,
-    PresenceBatch, PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Result,
-    RoomName, Sender, Verified,
+    Body, Credential, Error, ErrorReason, GatewayId, GatewayInfo, Incarnation, Item, LeaseId,
+    MessageId, PresenceBatch, PresenceCounts, PresenceEntry, PresenceTotals, Principal,
+    PrincipalId, Result, RoomName, Sender, Tags, Verified,
 };
 use rooms::config::KindConfig;
 use rooms::{Deps, RoomsConfig, RoomsService};
@@ -137,6 +137,19 @@ pub fn admin() -> Principal {
     with_role("root", "admin")
 }
 
+/// Tags of these pairs.
+pub fn tags(pairs: &[(&str, &str)]) -> Tags {
+    Tags::new(pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect()).unwrap()
+}
+
+/// The tags of a message.
+pub fn tags_of(item: &Item) -> Tags {
+    match &item.body {
+        Body::Message { tags, .. } => tags.clone(),
+        Body::Event(_) => Tags::default(),
+    }
+}
+
 /// A publish whose payload is its id.
 pub fn publish(name: &str, by: &Principal, id: &str) -> Publish {
     Publish {
@@ -151,6 +164,7 @@ pub fn publish(name: &str, by: &Principal, id: &str) -> Publish {
         }),
         message_id: MessageId::parse(id).unwrap(),
         gateway: Some(GatewayId::parse("gateway-1").unwrap()),
+        tags: Tags::default(),
         data: Bytes::from(id.to_owned()),
     }
 }

@@ -3,8 +3,8 @@ use std::collections::{HashMap, HashSet};
 
 use bus::BusEvent;
 use bytes::Bytes;
-use domain::{ErrorReason, RoomTraffic};
-use rpc::rooms::Rooms as _;
+use domain::{ErrorReason, RoomEvent, RoomTraffic, Tags};
+use rpc::rooms::{Publish, Rooms as _};
 
 use crate::given::*;
 
@@ -26,6 +26,46 @@ async fn a_retry_gives_the_same_place_and_another_payload_is_a_conflict() {
     let error = given.rooms.publish(call(), other).await.unwrap_err();
     assert_eq!(error.reason, ErrorReason::MessageIdConflict);
     assert_eq!(given.publish("general", "v", "id-00001").await.unwrap().position.offset, 3);
+}
+
+#[tokio::test]
+async fn tags_are_part_of_what_a_message_says() {
+    let given = service().await;
+    let mut tagged = publish("general", &principal("u"), "id-00001");
+    tagged.tags = tags(&[("lang", "de"), ("urgent", "")]);
+    let first = given.rooms.publish(call(), tagged.clone()).await.unwrap();
+    let again = given.rooms.publish(call(), tagged.clone()).await.unwrap();
+    assert_eq!((&again.position, again.duplicate), (&first.position, true));
+    let log = given.log("general").await;
+    assert_eq!(log.iter().map(tags_of).collect::<Vec<_>>(), std::slice::from_ref(&tagged.tags));
+    for other in [Tags::default(), tags(&[("lang", "en"), ("urgent", "")])] {
+        let other = Publish { tags: other, ..tagged.clone() };
+        let error = given.rooms.publish(call(), other).await.unwrap_err();
+        assert_eq!(error.reason, ErrorReason::MessageIdConflict);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_go_with_a_message_to_the_bus_with_a_log_and_without() {
+    let given = service().await;
+    for name in ["general", "live:x"] {
+        let mut events = given.bound(name).await;
+        let mut tagged = publish(name, &principal("u"), "id-00001");
+        tagged.tags = tags(&[("lang", "de")]);
+        given.rooms.publish(call(), tagged.clone()).await.unwrap();
+        let items = loop {
+            match events.recv().await.unwrap() {
+                BusEvent::Room(RoomEvent { traffic: RoomTraffic::Items(batch), .. }) => {
+                    break batch.items;
+                }
+                BusEvent::Room(RoomEvent { traffic: RoomTraffic::Ephemeral(items), .. }) => {
+                    break items;
+                }
+                _ => {}
+            }
+        };
+        assert_eq!(items.iter().map(tags_of).collect::<Vec<_>>(), [tagged.tags], "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,8 @@ async fn a_script_publishes_into_rooms_that_exist() {
     let send = async |name, id| {
         let id = domain::MessageId::parse(id).unwrap();
         let data = Bytes::from_static(b"{}");
-        rpc::admin::Admin::publish(&*given.rooms, call(), admin(), room(name), id, data).await
+        let tags = tags(&[("from", "script")]);
+        rpc::admin::Admin::publish(&*given.rooms, call(), admin(), room(name), id, tags, data).await
     };
     assert_eq!(send("general", "id-00001").await.unwrap_err().reason, ErrorReason::NotFound);
     given.fill("general", 1).await;

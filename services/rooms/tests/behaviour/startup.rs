@@ -54,6 +54,26 @@ async fn pods_that_start_at_once_migrate_once() {
 }
 
 #[tokio::test]
+async fn one_version_back_goes_on_with_a_schema_of_a_newer_one() {
+    let postgres = shared_postgres().await.unwrap();
+    let address = postgres.new_database().await.unwrap();
+    with(config(&address), None).await.fill("general", 1).await;
+    // What the next version will leave in the list of migrations, and what the first one writes.
+    let newer = "INSERT INTO rooms._sqlx_migrations (version, description, success, checksum, \
+        execution_time) VALUES (9999, 'newer', true, '', 0)";
+    let older = "INSERT INTO rooms.item (room, item_offset, message_id, time_ms, kind, data) \
+        SELECT id, 2, 'by-older-pod', 1, 1, '\\x6869' FROM rooms.room; \
+        UPDATE rooms.room SET head = 2";
+    for statement in [newer, older] {
+        postgres.sql_in(&address, statement).await.unwrap();
+    }
+    let given = with(config(&address), None).await;
+    let log = given.log("general").await;
+    assert_eq!(log.iter().map(|item| item.offset).collect::<Vec<_>>(), [1, 2]);
+    assert!(log.iter().all(|item| tags_of(item).is_empty()));
+}
+
+#[tokio::test]
 async fn the_database_may_stand_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("address");

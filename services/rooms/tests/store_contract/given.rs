@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Body, ErrorReason, MessageId, PrincipalId, RoomName, Sender};
+use domain::{Body, ErrorReason, MessageId, PrincipalId, RoomName, Sender, Tags};
 use rooms::config::SynchronousCommit;
 use rooms::store::postgres::{PostgresOptions, PostgresStore};
 use rooms::store::sqlite::SqliteStore;
@@ -67,6 +67,7 @@ pub fn item(place: &str, owner: &str, id: &str) -> Append {
         body: Body::Message {
             sender: Some(sender),
             gateway: None,
+            tags: Tags::default(),
             data: Bytes::from(id.to_owned()),
         },
         deadline: Deadline::after(Duration::from_secs(60)),

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Body, ConnectionId, ErrorReason, Event, GatewayId, MessageId, Sender};
+use domain::{Body, ConnectionId, ErrorReason, Event, GatewayId, MessageId, Sender, Tags};
 use rooms::store::{Act, Along, AppendError, Expel, Needs};
 use rpc::Deadline;
 
@@ -36,10 +36,13 @@ pub async fn what_is_read_is_what_was_appended(store: Stored) {
             connection: Some(ConnectionId::random()),
         }),
         gateway: Some(GatewayId::parse("gateway-1").unwrap()),
+        tags: Tags::new([("lang".into(), "dé \0".into()), ("empty".into(), String::new())].into())
+            .unwrap(),
         data: Bytes::from_static(b"\0\xff not json"),
     };
     let mut bare = item("a", "u", "id-00002");
-    bare.body = Body::Message { sender: None, gateway: None, data: Bytes::new() };
+    bare.body =
+        Body::Message { sender: None, gateway: None, tags: Tags::default(), data: Bytes::new() };
     let mut kick = item("a", "u", "id-00003");
     kick.body =
         Body::Event(Event::Kick { target: who("v"), by: who("u"), reason: "spam \0".into() });
@@ -127,6 +130,7 @@ pub async fn a_poisonous_text_refuses_the_batch_and_commits_nothing(store: Store
             connection: None,
         }),
         gateway: None,
+        tags: Tags::default(),
         data: Bytes::new(),
     };
     let refused = store.append(&[item("a", "u", "id-00001"), poison]).await;

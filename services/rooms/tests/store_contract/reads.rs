@@ -1,6 +1,8 @@
 //! Promises of the reads.
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use domain::{Body, Epoch, Position, Sender};
+use domain::{Body, Epoch, Position, Sender, Tags};
 use rooms::store::{Act, Expel, PageWanted, RangeLimits};
 use rpc::rooms::FetchRange;
 
@@ -32,17 +34,21 @@ pub async fn a_page_ends_at_its_bytes_but_has_one_item(store: Stored) {
     with_rooms(&store, &["a"]).await;
     let mut batch: Vec<_> = (1..=4).map(|n| item("a", "u", &format!("id-{n:05}"))).collect();
     for (n, large) in batch.iter_mut().enumerate() {
-        // What is shown of the author counts as the payload does.
+        // What is shown of the author counts as the payload does, and so do tags.
         let bytes = |count| Bytes::from(vec![b'1'; count]);
-        let (data, info, room_info) = match n {
-            0 | 1 => (1_000, 0, 0),
-            2 => (200, 500, 300),
-            _ => (400, 0, 600),
+        let (data, info, room_info, tag) = match n {
+            0 => (1_000, 0, 0, 0),
+            // {"k":"…"} takes eight bytes beside the value.
+            1 => (900, 0, 0, 92),
+            2 => (200, 500, 300, 0),
+            _ => (400, 0, 600, 0),
         };
         let (id, name, connection) = (who("u"), "U".to_owned(), None);
         let sender =
             Sender { id, name, info: bytes(info), room_info: bytes(room_info), connection };
-        large.body = Body::Message { sender: Some(sender), gateway: None, data: bytes(data) };
+        let tags = if tag == 0 { BTreeMap::new() } else { [("k".into(), "v".repeat(tag))].into() };
+        let tags = Tags::new(tags).unwrap();
+        large.body = Body::Message { sender: Some(sender), gateway: None, tags, data: bytes(data) };
     }
     append(&store, &batch).await;
     let page = async |bytes_max, reverse| {
@@ -51,6 +57,7 @@ pub async fn a_page_ends_at_its_bytes_but_has_one_item(store: Stored) {
         page.items.iter().map(|item| item.offset).collect::<Vec<_>>()
     };
     assert_eq!(page(2_000, false).await, [1, 2]);
+    assert_eq!(page(1_999, false).await, [1]);
     assert_eq!(page(2_999, true).await, [4, 3]);
     assert_eq!(page(1, false).await, [1]);
     assert_eq!(page(0, true).await, [4]);

@@ -10,6 +10,7 @@ const item = (offset: number): Item => ({
   position: { epoch: 'e', offset },
   sender: { user: 'u1', name: 'Ann', connectionId: 'c1' },
   gateway: 'g1',
+  tags: {},
   timeMs: 5,
   content: { kind: 'text', text: `text ${offset}` },
 });
@@ -38,7 +39,7 @@ describe('timeline', () => {
     expect(shownOf({ ...placed, type: 'kick', user: 'u2', reason: 'spam' })).toEqual({
       type: 'line', id: 'kick-7', text: 'Somebody was removed from the room: spam.',
     });
-    expect(shownOf({ ...placed, type: 'unknown', sender: undefined, gateway: undefined, data: 7 })).toBeUndefined();
+    expect(shownOf({ ...placed, type: 'unknown', sender: undefined, gateway: undefined, tags: {}, data: 7 })).toBeUndefined();
   });
 
   it('is bounded', () => {

@@ -6,6 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use bytes::Bytes;
 use domain::{
     Body, Epoch, Error, ErrorReason, Event, Item, MESSAGE_BYTES_MAX, MessageId, Position, Sender,
+    Tags,
 };
 use rpc::rooms::{History, Publish};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,11 @@ pub struct NewMessage {
     /// Makes it safe to send again: 8 to 64 characters of A-Z a-z 0-9 . _ : -
     #[schema(example = "order-4711-shipped")]
     id: Option<String>,
+    /// What is said of it beside the payload: at most 16, keys of 1 to 64 bytes, values of at most
+    /// 256. `gateway` is taken. A repetition must have the same.
+    #[serde(default)]
+    #[schema(value_type = HashMap<String, String>, example = json!({"lang": "en"}))]
+    tags: Tags,
     /// The payload, any JSON value of at most 64 KiB.
     #[schema(value_type = serde_json::Value, example = json!({"text": "hello"}))]
     data: Box<RawValue>,
@@ -92,6 +98,9 @@ pub enum HistoryBody {
         sender: Option<Person>,
         /// The gateway that took it.
         gateway: Option<String>,
+        /// Its tags; empty for none.
+        #[schema(value_type = HashMap<String, String>)]
+        tags: Tags,
         /// The payload; `null` if it is no JSON.
         #[schema(value_type = serde_json::Value)]
         data: Box<RawValue>,
@@ -157,6 +166,7 @@ pub async fn publish(
         sender: Some(sender),
         message_id: message_id.clone(),
         gateway: Some(http.gateway.clone()),
+        tags: new.tags,
         data,
     };
     let published = http.peers.publish(request).instrument(span).await?;
@@ -215,9 +225,10 @@ pub async fn history(
 impl From<Item> for HistoryItem {
     fn from(item: Item) -> Self {
         let body = match item.body {
-            Body::Message { sender, gateway, data } => HistoryBody::Message {
+            Body::Message { sender, gateway, tags, data } => HistoryBody::Message {
                 sender: sender.map(Person::from),
                 gateway: gateway.map(String::from),
+                tags,
                 data: json_of(&data),
             },
             // Who did it stays in the audit.

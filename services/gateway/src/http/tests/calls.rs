@@ -48,6 +48,18 @@ async fn a_message_without_an_id_gets_one() {
 }
 
 #[actix_web::test]
+async fn tags_pass_and_are_read_back() {
+    let port = port().await;
+    let body = r#"{"data": 1, "tags": {"lang": "de", "urgent": ""}}"#;
+    assert_eq!(port.post_as("ann", MESSAGES, body).await.status, StatusCode::OK);
+    assert_eq!(port.post_as("ann", MESSAGES, r#"{"data": 2}"#).await.status, StatusCode::OK);
+    assert_eq!(port.world.published.lock()[0].tags.get("lang"), Some("de"));
+    let page = port.get_as("ann", "/api/v1/rooms/general/history").await.json();
+    assert_eq!(page["items"][0]["tags"], serde_json::json!({"lang": "de", "urgent": ""}));
+    assert_eq!(page["items"][1]["tags"], serde_json::json!({}));
+}
+
+#[actix_web::test]
 async fn payloads_pass_as_they_are_but_for_newlines() {
     let port = port().await;
     let body = "{\n  \"data\": {\n    \"n\": 1.50e2,\r\n    \"b\": 1, \"b\": 2 } }\n";
@@ -73,6 +85,10 @@ async fn bad_bodies_are_refused_as_json_and_nothing_is_published() {
         r#"{"id": 7, "data": 1}"#,
         r#"{"id": "short", "data": 1}"#,
         r#"{"id": "has spaces", "data": 1}"#,
+        r#"{"data": 1, "tags": {"gateway": "g9"}}"#,
+        r#"{"data": 1, "tags": {"": "v"}}"#,
+        r#"{"data": 1, "tags": {"n": 1}}"#,
+        r#"{"data": 1, "tags": ["a"]}"#,
         deep.as_str(),
     ] {
         let answer = port.post_as("ann", MESSAGES, bad).await;

@@ -163,7 +163,7 @@ fn key(it: &KeyInfo) -> Vec<Value> {
 
 fn body(body: &Body) -> (Value, Value, Value) {
     match body {
-        Body::Message { sender, data, gateway: _ } => {
+        Body::Message { sender, data, gateway: _, tags: _ } => {
             let who = sender.as_ref().map_or_else(|| json!("-"), |it| json!(it.id.subject));
             let data = serde_json::from_slice(data)
                 .unwrap_or_else(|_| json!(String::from_utf8_lossy(data)));

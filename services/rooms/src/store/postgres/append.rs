@@ -148,22 +148,22 @@ async fn along(conn: &mut PgConnection, batch: &[Append], plan: &Plan, time_ms: 
 const WRITE: &str = "WITH new_items AS ( \
         INSERT INTO item (room, item_offset, message_id, time_ms, kind, sender_issuer, \
             sender_subject, sender_name, sender_connection, sender_info, sender_room_info, \
-            gateway, data) \
+            gateway, tags, data) \
         SELECT room, item_offset, message_id, $1, kind, sender_issuer, sender_subject, \
-            sender_name, sender_connection, sender_info, sender_room_info, gateway, data \
+            sender_name, sender_connection, sender_info, sender_room_info, gateway, tags, data \
         FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::smallint[], $6::text[], \
             $7::text[], $8::text[], $9::text[], $10::bytea[], $11::bytea[], $12::text[], \
-            $13::bytea[]) \
+            $13::bytea[], $14::bytea[]) \
         AS n (room, item_offset, message_id, kind, sender_issuer, sender_subject, sender_name, \
-            sender_connection, sender_info, sender_room_info, gateway, data) \
+            sender_connection, sender_info, sender_room_info, gateway, tags, data) \
     ), new_ids AS ( \
         INSERT INTO message_id (room, issuer, subject, message_id, item_offset, time_ms, digest) \
         SELECT room, issuer, subject, message_id, item_offset, $1, digest \
-        FROM unnest($2::bigint[], $14::text[], $15::text[], $4::text[], $3::bigint[], \
-            $16::bytea[]) \
+        FROM unnest($2::bigint[], $15::text[], $16::text[], $4::text[], $3::bigint[], \
+            $17::bytea[]) \
         AS n (room, issuer, subject, message_id, item_offset, digest) \
     ), new_heads AS ( \
-        UPDATE room SET head = n.head FROM unnest($17::bigint[], $18::bigint[]) AS n (id, head) \
+        UPDATE room SET head = n.head FROM unnest($18::bigint[], $19::bigint[]) AS n (id, head) \
         WHERE room.id = n.id \
     ) SELECT set_config('statement_timeout', '0', true)";
 
@@ -187,6 +187,7 @@ async fn write(conn: &mut PgConnection, batch: &[Append], plan: &Plan, time_ms: 
         .bind(bodies.iter_mut().map(|b| b.sender_info.take()).collect::<Vec<_>>())
         .bind(bodies.iter_mut().map(|b| b.sender_room_info.take()).collect::<Vec<_>>())
         .bind(take(|b| b.gateway.take(), &mut bodies))
+        .bind(bodies.iter_mut().map(|b| b.tags.take()).collect::<Vec<_>>())
         .bind(data)
         .bind(items().map(|i| &*i.owner.issuer).collect::<Vec<_>>())
         .bind(items().map(|i| &*i.owner.subject).collect::<Vec<_>>())

@@ -81,11 +81,12 @@ const FORWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     JOIN room r ON r.name = q.name \
     LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
              sender_issuer, sender_subject, sender_name, sender_connection, sender_info, \
-             sender_room_info, gateway, data, bytes, \
+             sender_room_info, gateway, tags, data, bytes, \
              sum(bytes) OVER (ORDER BY item_offset) - bytes AS before \
          FROM item CROSS JOIN LATERAL (SELECT octet_length(data) \
              + coalesce(octet_length(sender_info), 0) \
-             + coalesce(octet_length(sender_room_info), 0) AS bytes) held \
+             + coalesce(octet_length(sender_room_info), 0) \
+             + coalesce(octet_length(tags), 0) AS bytes) held \
          WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
          AND (q.epoch IS NULL OR (q.epoch = r.epoch AND q.after >= r.trimmed)) \
          ORDER BY item_offset LIMIT $5) page WHERE before = 0 OR before + bytes <= $6 \
@@ -96,11 +97,12 @@ const BACKWARD: &str = "SELECT q.place, r.epoch, r.head, r.trimmed, i.* \
     JOIN room r ON r.name = q.name \
     LEFT JOIN LATERAL (SELECT * FROM (SELECT item_offset, message_id, time_ms, kind, \
              sender_issuer, sender_subject, sender_name, sender_connection, sender_info, \
-             sender_room_info, gateway, data, bytes, \
+             sender_room_info, gateway, tags, data, bytes, \
              sum(bytes) OVER (ORDER BY item_offset DESC) - bytes AS before \
          FROM item CROSS JOIN LATERAL (SELECT octet_length(data) \
              + coalesce(octet_length(sender_info), 0) \
-             + coalesce(octet_length(sender_room_info), 0) AS bytes) held \
+             + coalesce(octet_length(sender_room_info), 0) \
+             + coalesce(octet_length(tags), 0) AS bytes) held \
          WHERE room = r.id AND item_offset > q.after AND item_offset < q.below \
          ORDER BY item_offset DESC LIMIT $5) page WHERE before = 0 OR before + bytes <= $6 \
     ) i ON true ORDER BY q.place, i.item_offset DESC";

@@ -135,7 +135,7 @@ async fn insert(
     sqlx::query(
         "INSERT INTO item (room, item_offset, message_id, time_ms, kind, sender_issuer, \
          sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, \
-         data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         tags, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(room)
     .bind(offset)
@@ -149,6 +149,7 @@ async fn insert(
     .bind(body.sender_info)
     .bind(body.sender_room_info)
     .bind(body.gateway)
+    .bind(body.tags)
     .bind(body.data)
     .execute(&mut *tx)
     .await?;

@@ -127,12 +127,12 @@ pub(super) async fn ranges(
 }
 
 const FORWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
-     sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, data \
-     FROM item \
+     sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, tags, \
+     data FROM item \
      WHERE room = $1 AND item_offset > $2 AND item_offset < $3 ORDER BY item_offset LIMIT $4";
 const BACKWARD: &str = "SELECT item_offset, message_id, time_ms, kind, sender_issuer, \
-     sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, data \
-     FROM item \
+     sender_subject, sender_name, sender_connection, sender_info, sender_room_info, gateway, tags, \
+     data FROM item \
      WHERE room = $1 AND item_offset > $2 AND item_offset < $3 ORDER BY item_offset DESC LIMIT $4";
 
 /// Items of a room strictly between two offsets, until a limit is met.
