@@ -17,6 +17,7 @@ mod database_dies;
 mod drain;
 mod every_delivery;
 mod gateway_dies;
+mod long_absence;
 mod paused_processes;
 mod presence_store_dies;
 mod rooms_dies;
