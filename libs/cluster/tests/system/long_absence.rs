@@ -125,7 +125,8 @@ async fn sum(system: &System, metric: &str) -> f64 {
 async fn twenty_members_who_each_missed_ten_thousand_messages_get_them_while_the_room_talks_on() {
     let _turn = turn().await;
     let mut shape = Shape::processes()
-        // What is tried is the way back, not the publishers' limits.
+        // What is tried is the way back, not the publishers' limits, nor what is no longer kept.
+        .with("ROOMCAST_ROOMS__KINDS__DEFAULT__HISTORY_ITEMS_MAX", 100_000)
         .with("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_PER_SECOND", 100_000)
         .with("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_BURST", 100_000)
         .with("ROOMCAST_GATEWAY__CONNECTION__USER_PUBLISHES_PER_SECOND", 100_000);

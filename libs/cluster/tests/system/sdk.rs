@@ -39,7 +39,8 @@ fn steps<'a>(further: &[&'a str]) -> Vec<&'a str> {
     [&CHAT[..], &LIMITS, &RECOVERY, &TOKENS, further].concat()
 }
 
-fn here(path: &str) -> PathBuf {
+/// A path of this crate.
+pub fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

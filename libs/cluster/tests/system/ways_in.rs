@@ -1,4 +1,6 @@
 //! The config files under `docs/config` as somebody starts them: who gets in, and what they can do.
+mod sdk;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
