@@ -39,6 +39,7 @@ export async function recovery() {
 
   await wrongEpoch(room);
   await state(room, streamPosition.epoch);
+  await newest();
   [ann, bob].forEach((client) => client.disconnect());
 }
 
@@ -67,4 +68,32 @@ async function state(room, epoch) {
   await heardAll(heard, 3, 21);
   ok('state');
   dave.disconnect();
+}
+
+// In a room of the kind `cache` whoever comes, or comes back, is given the newest message alone.
+async function newest() {
+  const room = `cache:${freshRoom('board')}`;
+  const [erin, frank] = [newClient(0, 'erin'), newClient(1, 'frank')];
+  await Promise.all([connect(erin), connect(frank)]);
+  const board = listen(erin, room);
+  await subscribe(board.subscription);
+  await say(board.subscription, 5);
+  const seen = listen(frank, room, { since: {} });
+  const first = await subscribe(seen.subscription);
+  assert.deepEqual([first.wasRecovering, first.recovered], [true, true]);
+  await heardAll(seen.heard, 5, 5);
+  const back = event(seen.subscription, 'subscribed');
+  await want('cut 1');
+  const again = await back;
+  assert.deepEqual([again.wasRecovering, again.recovered], [true, true]);
+  await say(board.subscription, 1);
+  await heardAll(seen.heard, 5, 6);
+  seen.subscription.unsubscribe();
+  await say(board.subscription, 3);
+  const late = await subscribe(seen.subscription);
+  assert.deepEqual([late.wasRecovering, late.recovered], [true, true]);
+  await until('the newest alone', () => seen.heard.at(-1).offset === 9);
+  assert.deepEqual(seen.heard.map((publication) => publication.offset), [5, 6, 9]);
+  ok('newest');
+  [erin, frank].forEach((client) => client.disconnect());
 }

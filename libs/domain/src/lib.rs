@@ -31,7 +31,7 @@ pub use principal::{
 };
 pub use room::{InvalidRoomName, RoomName, Shard};
 pub use session::Session;
-pub use settings::{Envelope, JoinLeave, Rights, RoomSettings};
+pub use settings::{Envelope, JoinLeave, Recovery, Rights, RoomSettings};
 pub use tags::{GATEWAY_TAG, InvalidTags, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, Tags};
 
 /// Largest message body in bytes that any part accepts, on any way in.

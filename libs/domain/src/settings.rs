@@ -25,6 +25,17 @@ pub enum Envelope {
     None,
 }
 
+/// What a client that comes back to a room is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// Everything after its position, or an honest no.
+    #[default]
+    Log,
+    /// The newest item alone, if it does not have it: for rooms whose last item says it all.
+    Cache,
+}
+
 /// What a gateway needs of a room's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomSettings {
@@ -36,6 +47,8 @@ pub struct RoomSettings {
     pub join_leave: JoinLeave,
     /// The payload's shape.
     pub envelope: Envelope,
+    /// What a client that comes back is given.
+    pub recovery: Recovery,
 }
 
 /// What one principal may do in a room.

@@ -34,6 +34,12 @@ pub fn shown_bytes(info: &ClientInfo) -> usize {
     info.conn_info.len() + info.chan_info.len()
 }
 
+/// How many bytes a publication holds beside its payload, roughly: its tags and who wrote it.
+pub fn beside_bytes(publication: &Publication) -> usize {
+    let tags = publication.tags.iter().map(|(key, value)| key.len() + value.len());
+    tags.sum::<usize>() + publication.info.as_ref().map_or(0, shown_bytes)
+}
+
 /// The data of a notice on the `system` channel.
 ///
 /// `degraded` says whether the gateway's own notice begins or ends an impairment; clients show it

@@ -7,7 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use domain::{
-    Envelope, Error, JoinLeave, MESSAGE_BYTES_MAX, Principal, Result, RoomName, RoomSettings,
+    Envelope, Error, JoinLeave, MESSAGE_BYTES_MAX, Principal, Recovery, Result, RoomName,
+    RoomSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ pub struct KindConfig {
     /// What a payload looks like: `chat` or `none`.
     #[schemars(with = "String")]
     pub envelope: Envelope,
+    /// What a client that comes back is given: `log` for all that it missed, `cache` for the newest
+    /// item alone, as in rooms whose last item says how things stand.
+    #[schemars(with = "String")]
+    pub recovery: Recovery,
     /// Bytes of one message at most.
     pub message_bytes_max: usize,
 }
@@ -77,6 +82,7 @@ impl Default for KindConfig {
             presence: true,
             join_leave: JoinLeave::Connection,
             envelope: Envelope::Chat,
+            recovery: Recovery::Log,
             message_bytes_max: MESSAGE_BYTES_MAX,
         }
     }
@@ -101,6 +107,9 @@ impl KindConfig {
         if self.stored && self.history_age_s == 0 {
             problem("history_age_s", "must not be 0 in a stored kind");
         }
+        if !self.stored && self.recovery == Recovery::Cache {
+            problem("recovery", "cache needs a stored kind");
+        }
         if !(1..=1_000).contains(&self.history_page_max) {
             problem("history_page_max", "must be 1 to 1000");
         }
@@ -114,6 +123,7 @@ impl KindConfig {
             presence: self.presence,
             join_leave: self.join_leave,
             envelope: self.envelope,
+            recovery: self.recovery,
         }
     }
 }
@@ -217,6 +227,15 @@ mod tests {
             assert_eq!(error, Error::denied());
             assert_eq!(error.reason, ErrorReason::PermissionDenied);
         }
+    }
+
+    #[test]
+    fn a_kind_without_a_log_has_no_newest_item_to_give() {
+        let cache = KindConfig { recovery: Recovery::Cache, ..KindConfig::default() };
+        assert_eq!(cache.problems("board"), [""; 0]);
+        assert_eq!(cache.settings().recovery, Recovery::Cache);
+        let empty = KindConfig { stored: false, ..cache };
+        assert_eq!(empty.problems("board"), ["kinds.board.recovery: cache needs a stored kind"]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ async fn play_javascript(transport: &str, format: &str) {
     script.arg("sdk/main.mjs").current_dir(web).env("TRANSPORT", transport).env("FORMAT", format);
     // What browsers have, Node has behind a flag.
     script.env("NODE_OPTIONS", "--experimental-eventsource --no-warnings");
-    stage.play(script, &steps(&["batch", "one frame", "wrong epoch", "state"])).await;
+    stage.play(script, &steps(&["batch", "one frame", "wrong epoch", "state", "newest"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

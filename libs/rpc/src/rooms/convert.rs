@@ -1,5 +1,5 @@
 //! The rooms service's own messages, there and back.
-use domain::{Envelope, Epoch, Error, JoinLeave, Result, Rights, RoomSettings};
+use domain::{Envelope, Epoch, Error, JoinLeave, Recovery, Result, Rights, RoomSettings};
 use proto::rooms::v1;
 
 use super::{
@@ -40,11 +40,16 @@ impl IntoProto for RoomSettings {
             Envelope::Chat => v1::Envelope::Chat,
             Envelope::None => v1::Envelope::None,
         };
+        let recovery = match self.recovery {
+            Recovery::Log => v1::Recovery::Log,
+            Recovery::Cache => v1::Recovery::Cache,
+        };
         v1::RoomSettings {
             stored: self.stored,
             presence: self.presence,
             join_leave: self.join_leave.into_proto().into(),
             envelope: envelope.into(),
+            recovery: recovery.into(),
         }
     }
 }
@@ -58,7 +63,12 @@ impl IntoDomain for v1::RoomSettings {
             v1::Envelope::Unspecified => return Err(Error::invalid("envelope is unknown")),
         };
         let join_leave = self.join_leave().into_domain()?;
-        Ok(RoomSettings { stored: self.stored, presence: self.presence, join_leave, envelope })
+        let recovery = match self.recovery() {
+            v1::Recovery::Unspecified | v1::Recovery::Log => Recovery::Log,
+            v1::Recovery::Cache => Recovery::Cache,
+        };
+        let (stored, presence) = (self.stored, self.presence);
+        Ok(RoomSettings { stored, presence, join_leave, envelope, recovery })
     }
 }
 

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use domain::{
     Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Grant, Incarnation, Item,
     JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Overrides, Position,
-    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Rights, RoomName,
+    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Recovery, Rights, RoomName,
     RoomSettings, Sender, Tags, Verified, Who,
 };
 use rpc::admin::{AuditRow, Member, RoomDetail, RoomInfo, Stats};
@@ -118,6 +118,7 @@ pub fn joined() -> Joined {
         presence: true,
         join_leave: JoinLeave::User,
         envelope: Envelope::None,
+        recovery: Recovery::Cache,
     };
     Joined { settings, rights: Rights { publish: true, moderate: true }, head: position() }
 }

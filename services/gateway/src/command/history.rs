@@ -29,8 +29,7 @@ pub async fn run(connection: &Connection, identity: &Identity, id: u32, request:
             let mut bytes = 0;
             let fits = |publication: &Publication| {
                 let first = bytes == 0;
-                let shown = publication.info.as_ref().map_or(0, translate::shown_bytes);
-                bytes += publication.data.len() + shown + 1;
+                bytes += publication.data.len() + translate::beside_bytes(publication) + 1;
                 first || bytes <= ANSWER_BYTES_MAX
             };
             let publications =

@@ -23,7 +23,7 @@ use crate::connection::{Connection, Identity};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
 use crate::room::table::Seated;
-use crate::translate::shown_bytes;
+use crate::translate::beside_bytes;
 
 /// Wants error 112 rather than `recovered: false`.
 const FLAG_ERROR_IF_UNRECOVERABLE: i64 = 2;
@@ -197,7 +197,7 @@ pub(super) async fn enter(
             };
         }
     };
-    fit(&mut start, request.offset, entry.bytes_left);
+    fit(&mut start, entry.bytes_left);
     let place = member::Joined {
         start: start.place.clone(),
         generation,
@@ -238,18 +238,16 @@ pub(super) fn revoked(
 }
 
 /// Leaves to the cursor what was recovered if the answer has no room for it: it follows as pushes.
-fn fit(start: &mut Start, offset: u64, bytes_left: &Cell<usize>) {
+fn fit(start: &mut Start, bytes_left: &Cell<usize>) {
     let cost = |publication: &wire::Publication| {
-        publication.data.len()
-            + publication.info.as_ref().map_or(0, shown_bytes)
-            + PUBLICATION_OVERHEAD_BYTES
+        publication.data.len() + beside_bytes(publication) + PUBLICATION_OVERHEAD_BYTES
     };
     let bytes: usize = start.publications.iter().map(cost).sum();
     match bytes_left.get().checked_sub(bytes) {
         Some(left) => bytes_left.set(left),
         None => {
             start.publications.clear();
-            start.place.offset = offset;
+            start.place.offset = start.before;
         }
     }
 }
@@ -265,7 +263,7 @@ async fn start(
     if !joined.settings.stored {
         let (_, generation) = seated.room.position();
         let place = Position::default();
-        return Ok((Start { place, recovered: false, publications: Vec::new() }, generation));
+        return Ok((Start::at(&place, false), generation));
     }
     // The answer may be ahead of the reader, or of another life of the log than it believes in:
     // then a read of the log decides before anything is promised.
@@ -302,12 +300,11 @@ async fn settle(seated: &Seated, head: &Position) -> Result<u64, Error> {
 
 fn result(request: &SubscribeRequest, joined: &Joined, start: Start) -> SubscribeResult {
     let stored = joined.settings.stored;
-    let offset = if start.recovered { request.offset } else { joined.head.offset };
     SubscribeResult {
         recoverable: stored,
         positioned: stored,
         epoch: joined.head.epoch.as_str().to_owned(),
-        offset,
+        offset: start.before,
         publications: start.publications,
         recovered: start.recovered,
         was_recovering: request.recover,

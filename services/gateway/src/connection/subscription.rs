@@ -224,12 +224,13 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use domain::Envelope;
+    use domain::{Envelope, Recovery};
 
     use super::*;
 
     fn kind(presence: bool, join_leave: JoinLeave) -> RoomSettings {
-        RoomSettings { stored: true, presence, join_leave, envelope: Envelope::None }
+        let (envelope, recovery) = (Envelope::None, Recovery::Log);
+        RoomSettings { stored: true, presence, join_leave, envelope, recovery }
     }
 
     fn with(presence: Option<bool>, join_leave: Option<bool>) -> Terms {

@@ -112,6 +112,7 @@ impl Rooms for World {
             presence: request.room.as_str() != "quiet",
             join_leave: domain::JoinLeave::Off,
             envelope: domain::Envelope::None,
+            recovery: domain::Recovery::Log,
         };
         Ok(Joined { settings, rights: domain::Rights::default(), head: Position::default() })
     }

@@ -1,10 +1,11 @@
 //! What a subscribe with a position is answered: everything after it, or honestly nothing.
 //!
 //! Pure but for the page that it may need. A recovery is never partial: either the next item is
-//! kept and the rest follows from the member's cursor, or the client must reload.
+//! kept and the rest follows from the member's cursor, or the client must reload. Where a room's
+//! newest item says it all, that one alone is given.
 use std::sync::Arc;
 
-use domain::{Position, Result};
+use domain::{Position, Recovery, Result};
 use wire::{Publication, SubscribeRequest};
 
 use super::Room;
@@ -19,6 +20,8 @@ use crate::translate;
 pub struct Start {
     /// The place from which it reads on after the answer.
     pub place: Position,
+    /// The offset that the client is told: what comes after it is in the answer or follows it.
+    pub before: u64,
     /// Whether everything missed is in the answer or follows it.
     pub recovered: bool,
     /// The first part of what was missed.
@@ -47,28 +50,70 @@ pub async fn start(
     pages: &Pages,
     config: &RoomConfig,
 ) -> Result<Start> {
-    let at_head = |recovered| Start { place: head.clone(), recovered, publications: Vec::new() };
+    if request.recover && room.settings().recovery == Recovery::Cache {
+        return newest(request, head, generation, room, pages).await;
+    }
+    let at_head = |recovered| Start::at(head, recovered);
     let after = match claim(request, head) {
         Claim::Fresh | Claim::Foreign => return Ok(at_head(false)),
         Claim::Current => return Ok(at_head(true)),
         Claim::Missed(after) => after,
     };
-    let items = match room.after(generation, after) {
-        Next::In(After::Items(items)) => items,
-        _ => {
-            let page = pages.after(room.name(), &head.epoch, after).await?;
-            page.items_after(after).cloned().collect()
-        }
-    };
-    let items = cut(items, head.offset, config);
+    let items = cut(read(after, head, generation, room, pages).await?, head.offset, config);
     match items.last() {
         // The next item is not kept.
         None => Ok(at_head(false)),
         Some(last) => {
             let place = Position { epoch: head.epoch.clone(), offset: last.offset() };
             let publications = items.iter().map(|i| translate::publication(i.item())).collect();
-            Ok(Start { place, recovered: true, publications })
+            Ok(Start { place, before: after, recovered: true, publications })
         }
+    }
+}
+
+/// The same where the newest item is all that counts: that one, unless the client has it. It is
+/// recovered if there is one that is kept, however long the client was away.
+async fn newest(
+    request: &SubscribeRequest,
+    head: &Position,
+    generation: u64,
+    room: &Room,
+    pages: &Pages,
+) -> Result<Start> {
+    let current = request.offset == head.offset && request.epoch == head.epoch.as_str();
+    let Some(before) = head.offset.checked_sub(1).filter(|_| !current) else {
+        return Ok(Start::at(head, head.offset > 0));
+    };
+    let items = read(before, head, generation, room, pages).await?;
+    Ok(match items.first() {
+        Some(item) if item.offset() == head.offset => {
+            let publications = vec![translate::publication(item.item())];
+            Start { before, publications, ..Start::at(head, true) }
+        }
+        _ => Start::at(head, false),
+    })
+}
+
+/// What comes after an offset: from the ring, or from a page of history.
+async fn read(
+    after: u64,
+    head: &Position,
+    generation: u64,
+    room: &Room,
+    pages: &Pages,
+) -> Result<Vec<Arc<RingItem>>> {
+    if let Next::In(After::Items(items)) = room.after(generation, after) {
+        return Ok(items);
+    }
+    let page = pages.after(room.name(), &head.epoch, after).await?;
+    Ok(page.items_after(after).cloned().collect())
+}
+
+impl Start {
+    /// At a room's head, with nothing in the answer.
+    pub fn at(head: &Position, recovered: bool) -> Self {
+        let (place, before) = (head.clone(), head.offset);
+        Self { place, before, recovered, publications: Vec::new() }
     }
 }
 

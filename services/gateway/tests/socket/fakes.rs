@@ -13,7 +13,7 @@ use bus::{Bus, Outbound};
 use bytes::Bytes;
 use domain::{
     Body, Credential, Envelope, Epoch, Error, ErrorReason, Event, Grant, Item, JoinLeave, LeaseId,
-    MessageId, Order, Position, Principal, PrincipalId, Result, Rights, RoomBatch, RoomEvent,
+    MessageId, Order, Position, Principal, PrincipalId, Recovery, Result, Rights, RoomBatch, RoomEvent,
     RoomName, RoomSettings, RoomTraffic, Signal, Tags, Verified,
 };
 use futures_util::stream::BoxStream;
@@ -128,7 +128,8 @@ struct Log {
 }
 
 /// Logs in memory. Rooms named `secret…` may not be joined, `ticket…` only with a grant, and `gone…`
-/// cannot be asked at all; those named `live…` have no log, and those named `…raw…` take any bytes.
+/// cannot be asked at all; those named `live…` have no log, those named `…raw…` take any bytes, and
+/// in those named `cache…` the newest item is all that a client gets who comes back.
 pub struct FakeRooms {
     bus: Arc<dyn Bus>,
     logs: Arc<Mutex<HashMap<RoomName, Log>>>,
@@ -260,7 +261,9 @@ impl Rooms for FakeRooms {
         let raw = request.room.as_str().contains("raw");
         let envelope = if raw { Envelope::None } else { Envelope::Chat };
         let join_leave = JoinLeave::Connection;
-        let settings = RoomSettings { stored, presence: true, join_leave, envelope };
+        let cache = request.room.as_str().starts_with("cache");
+        let recovery = if cache { Recovery::Cache } else { Recovery::Log };
+        let settings = RoomSettings { stored, presence: true, join_leave, envelope, recovery };
         Ok(Joined { settings, rights: Rights { publish: true, moderate: false }, head })
     }
 

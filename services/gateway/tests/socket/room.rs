@@ -155,6 +155,40 @@ async fn what_cannot_be_recovered_is_never_recovered_in_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_cache_room_the_newest_item_alone_is_recovered() {
+    let running = start(|_| {}).await;
+    let empty = running.client("ann").await.client.subscribe("cache-1", Some(("", 0))).await.unwrap();
+    assert!(empty.was_recovering && !empty.recovered, "there is no newest one");
+    for n in 1..=400 {
+        running.rooms.say("cache-1", format!("{n}"));
+    }
+    let epoch: &str = &empty.epoch;
+    let came = async |position| {
+        let mut late = running.client("bob").await;
+        let result = late.client.subscribe("cache-1", position).await.unwrap();
+        let given: Vec<_> = result.publications.iter().map(|p| p.offset).collect();
+        (late.incoming.try_recv().is_err(), result.recovered, result.offset, given)
+    };
+    // Whatever it had, and even of another life of the log: the newest, unless it has that already.
+    for position in [("", 0), (epoch, 4), ("_", 0), ("other", 400), (epoch, 399), (epoch, 999)] {
+        assert_eq!(came(Some(position)).await, (true, true, 399, vec![400]), "{position:?}");
+    }
+    assert_eq!(came(Some((epoch, 400))).await, (true, true, 400, vec![]));
+    assert_eq!(came(None).await, (true, false, 400, vec![]), "who asks for nothing gets nothing");
+    // What is said from now on comes as ever.
+    let mut live = running.client("eve").await;
+    live.client.subscribe("cache-1", Some(("", 0))).await.unwrap();
+    running.rooms.say("cache-1", "401");
+    assert_eq!(live.publication().await, (401, "401".to_owned()));
+    // The newest one may not be kept any more.
+    running.rooms.say("cache-2", "1");
+    running.rooms.forget("cache-2", 2);
+    let gone = running.client("bob").await.client.subscribe("cache-2", Some(("", 0))).await.unwrap();
+    assert_eq!((gone.recovered, gone.offset, gone.publications.len()), (false, 1, 0));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kick_ends_the_subscriptions_that_are_older_than_it() {
     let running = start(|_| {}).await;
     let mut ann = running.client("ann").await;

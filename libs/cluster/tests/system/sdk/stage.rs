@@ -26,7 +26,8 @@ pub struct Stage {
 
 impl Stage {
     /// Starts it. A token counts until its very end, and 3 s of grace are left to refresh it; pings
-    /// come while a story lasts; a story may say much at once; rooms of the kind `raw` take any bytes.
+    /// come while a story lasts; a story may say much at once; rooms of the kind `raw` take any bytes,
+    /// and in those of the kind `cache` the newest item counts.
     pub async fn start() -> Self {
         let few = Shape { gateways: 2, rooms: 1, presence: 1, auth: 1, ..Shape::processes() };
         let shape = few
@@ -38,7 +39,8 @@ impl Stage {
             .with("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_BURST", 1_000)
             .with("ROOMCAST_GATEWAY__CONNECTION__USER_PUBLISHES_PER_SECOND", 1_000)
             .with("ROOMCAST_GATEWAY__HTTP__SSE", true)
-            .with("ROOMCAST_ROOMS__KINDS__RAW__ENVELOPE", "none");
+            .with("ROOMCAST_ROOMS__KINDS__RAW__ENVELOPE", "none")
+            .with("ROOMCAST_ROOMS__KINDS__CACHE__RECOVERY", "cache");
         let system = shape.start().await.unwrap();
         let [first, second] = [system.gateways[0].port, system.gateways[1].port];
         let doors = [Door::open(vec![first, second]).await, Door::open(vec![second, first]).await];
