@@ -22,6 +22,7 @@ mod paused_processes;
 mod presence_store_dies;
 mod rooms_dies;
 mod sdk;
+mod since;
 mod traces;
 mod ways_in;
 
