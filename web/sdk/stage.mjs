@@ -8,20 +8,22 @@ import WebSocket from 'ws';
 const protobuf = process.env.FORMAT === 'protobuf';
 const { Centrifuge } = await import(protobuf ? 'centrifuge/build/protobuf' : 'centrifuge');
 const doors = process.env.DOORS.split(',');
+// Behind the doors is TLS, or plain HTTP.
+const s = process.env.TLS ? 's' : '';
 
 // Whether what a client sends goes by one way: beside a stream each frame is a request of its own, and they
 // may overtake each other.
 export const inOrder = process.env.TRANSPORT === 'websocket';
 
 // What is sent beside a stream goes through a door of its own, for all to the same gateway.
-const beside = { emulationEndpoint: `http://${process.env.SIDE_DOOR}/emulation` };
+const beside = { emulationEndpoint: `http${s}://${process.env.SIDE_DOOR}/emulation` };
 
 // How a client gets through a door, by the name that the SDK has for the transport.
 const transports = {
-  websocket: (door) => ({ endpoint: `ws://${door}/ws`, options: { websocket: WebSocket } }),
-  http_stream: (door) => ({ endpoint: `http://${door}/connection/http_stream`, options: beside }),
+  websocket: (door) => ({ endpoint: `ws${s}://${door}/ws`, options: { websocket: WebSocket } }),
+  http_stream: (door) => ({ endpoint: `http${s}://${door}/connection/http_stream`, options: beside }),
   sse: (door) => ({
-    endpoint: `http://${door}/connection/sse`,
+    endpoint: `http${s}://${door}/connection/sse`,
     options: { eventsource: globalThis.EventSource, ...beside },
   }),
 };

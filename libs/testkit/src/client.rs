@@ -13,7 +13,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
@@ -168,11 +170,32 @@ impl Client {
         )
         .await
         .context("no answer to the upgrade")??;
+        Ok(Self::on(socket))
+    }
+
+    /// Upgrades a stream that is open already, as one of TLS, to the socket of `url`.
+    pub async fn open_over<S>(
+        url: &str,
+        stream: S,
+    ) -> anyhow::Result<(Self, mpsc::Receiver<Incoming>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let upgrade = tokio_tungstenite::client_async(url, stream);
+        let upgraded = tokio::time::timeout(Duration::from_secs(10), upgrade).await;
+        let (socket, _) = upgraded.context("no answer to the upgrade")??;
+        Ok(Self::on(socket))
+    }
+
+    fn on<S>(socket: WebSocketStream<S>) -> (Self, mpsc::Receiver<Incoming>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (out, commands) = mpsc::channel(256);
         let (pushes, incoming) = mpsc::channel(PUSHES_MAX);
         let pending = Pending::default();
         let task = tokio::spawn(run(socket, commands, pushes, pending.clone()));
-        Ok((Self { out, pending, next_id: AtomicU32::new(1), task }, incoming))
+        (Self { out, pending, next_id: AtomicU32::new(1), task }, incoming)
     }
 
     /// Opens a socket and signs in. Answers with the connect result too.
@@ -269,11 +292,8 @@ impl Answer {
     }
 }
 
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
-async fn run(
-    socket: Socket,
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: WebSocketStream<S>,
     mut commands: mpsc::Receiver<Message>,
     pushes: mpsc::Sender<Incoming>,
     pending: Pending,

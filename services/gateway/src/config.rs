@@ -39,6 +39,8 @@ pub struct GatewayConfig {
     pub drain: DrainConfig,
     /// HTTP routes beside the socket: origins, upgrades, limits by address.
     pub http: crate::http::HttpConfig,
+    /// TLS on the public port.
+    pub tls: crate::tls::TlsConfig,
 }
 
 /// Bounds and clocks of one connection.
@@ -141,6 +143,7 @@ impl Default for GatewayConfig {
             room: RoomConfig::default(),
             drain: DrainConfig::default(),
             http: crate::http::HttpConfig::default(),
+            tls: crate::tls::TlsConfig::default(),
         }
     }
 }
@@ -242,6 +245,7 @@ impl GatewayConfig {
         check(r.held_items_max > 0, "room.held_items_max: must be above 0");
         check(r.binding_cap > 0, "room.binding_cap: must be above 0");
         problems.extend(self.http.problems().into_iter().map(|text| format!("http.{text}")));
+        problems.extend(self.tls.problems().into_iter().map(|text| format!("tls.{text}")));
         problems
     }
 

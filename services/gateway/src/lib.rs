@@ -24,6 +24,7 @@ pub mod room;
 pub mod roster;
 mod server;
 pub mod sessions;
+pub mod tls;
 mod translate;
 pub mod worker;
 

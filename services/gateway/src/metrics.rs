@@ -20,6 +20,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("roomcast_gateway_orders_total", "Orders obeyed"),
     ("roomcast_gateway_heads_reopened_total", "Times that the heads stream ended"),
     ("roomcast_gateway_presence_leases_total", "Presence leases taken"),
+    ("roomcast_gateway_certificate_reloads_total", "Changed certificates, by outcome"),
 ];
 
 const GAUGES: &[(&str, &str)] = &[
@@ -31,6 +32,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("roomcast_gateway_degraded", "1 while the broker is away"),
     ("roomcast_gateway_heads_stream", "1 while the heads stream is open"),
     ("roomcast_gateway_presence_lease", "1 while a presence lease is held"),
+    ("roomcast_gateway_certificate_expiry_seconds", "When the certificate ends, Unix time"),
 ];
 
 /// Describes all figures to the recorder.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::rt::net::TcpStream;
@@ -24,6 +25,7 @@ use crate::app::Gateway;
 use crate::config::GatewayConfig;
 use crate::connection::{self, carrier::Carrier};
 use crate::http::{self, Frames, HttpState, Page, Sockets, Upgrade};
+use crate::tls::Tls;
 use crate::worker::WorkerSlot;
 
 /// How long the server waits for HTTP answers under way when it ends, in seconds.
@@ -57,12 +59,14 @@ where
     listen(gateway, front, extra)?.run().await
 }
 
-/// Opens the listening socket. Clients that connect before [`Serving::run`] wait.
+/// Opens the listening socket. Clients that connect before [`Serving::run`] wait. To be called on
+/// the process's runtime.
 pub fn listen<F>(gateway: Arc<Gateway>, front: Front, extra: F) -> anyhow::Result<Serving>
 where
     F: Fn(&mut ServiceConfig) + Send + Clone + 'static,
 {
     let config = gateway.config().clone();
+    let tls = Tls::open(&config.tls).context("gateway.tls")?;
     let state = web::Data::new(http_state(&gateway, front));
     let owner = gateway.clone();
     let make = move || {
@@ -89,7 +93,18 @@ where
     if config.workers > 0 {
         server = server.workers(config.workers);
     }
-    let server = server.bind(&config.listen);
+    let server = match tls {
+        Some(tls) => {
+            let accepting = tls.server_config().context("gateway.tls")?;
+            let life = gateway.life();
+            life.tasks.spawn(tls.watch(life.stop.clone()));
+            server
+                .tls_handshake_timeout(Duration::from_millis(config.tls.handshake_timeout_ms))
+                .max_connection_rate(config.tls.handshakes_in_flight_max)
+                .bind_rustls_0_23(&config.listen, accepting)
+        }
+        None => server.bind(&config.listen),
+    };
     let server = server.with_context(|| format!("gateway.listen {}", config.listen))?;
     let addresses = server.addrs();
     Ok(Serving { addresses, gateway, server: server.run() })
@@ -160,6 +175,8 @@ fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
         front.readiness,
     );
     let connection = &gateway.config().connection;
+    let tls = &gateway.config().tls;
+    let state = if tls.is_on() { state.with_hsts(tls.hsts_max_age_s) } else { state };
     let state = state.with_frames(Frames {
         bytes_max: connection.message_bytes_max,
         timeout_ms: connection.frame_timeout_ms,
@@ -177,7 +194,8 @@ fn socket_options(config: &GatewayConfig) -> (usize, Duration) {
 /// A small send buffer, so that a slow reader is noticed early; and an end to a peer that takes
 /// nothing at all, which no close of ours could reach.
 fn tune(io: &dyn Any, send_buffer: usize, user_timeout: Duration) {
-    let Some(stream) = io.downcast_ref::<TcpStream>() else { return };
+    let behind_tls = || io.downcast_ref::<TlsStream<TcpStream>>().map(|io| io.get_ref().0);
+    let Some(stream) = io.downcast_ref::<TcpStream>().or_else(behind_tls) else { return };
     let socket = SockRef::from(stream);
     let tuned = socket
         .set_send_buffer_size(send_buffer)

@@ -19,7 +19,7 @@ pub struct RoomcastConfig {
     /// Where the log, the API keys and the development issuer's key lie. Made if it is not there.
     pub data_dir: PathBuf,
     /// What browsers reach this process by, as `http://localhost:8080`. Without it that is
-    /// `localhost` and the port of `gateway.listen`.
+    /// `localhost` and the port of `gateway.listen`, with `https` if `gateway.tls` is given.
     pub public_url: Option<String>,
     /// Whether the built-in development issuer signs in anybody under any name: for trying things
     /// out. It is off as soon as the config gives another way in: `auth.issuers`, a key under
@@ -83,7 +83,8 @@ impl Config {
     /// What browsers reach this process by.
     pub fn public_url(&self) -> String {
         let port = self.gateway.listen.rsplit(':').next().unwrap_or_default();
-        let own = || format!("http://localhost:{port}");
+        let scheme = if self.gateway.tls.is_on() { "https" } else { "http" };
+        let own = || format!("{scheme}://localhost:{port}");
         self.roomcast.public_url.clone().unwrap_or_else(own)
     }
 

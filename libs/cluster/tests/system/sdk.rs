@@ -9,6 +9,7 @@ mod stage;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use testkit::authority::Authority;
 use tokio::process::Command;
 
 use crate::turn;
@@ -59,12 +60,33 @@ fn installed(kind: &str, list: &str) -> PathBuf {
 async fn play_javascript(transport: &str, format: &str) {
     let _turn = turn().await;
     let stage = Stage::start().await;
+    play_javascript_on(&stage, transport, format, &[]).await;
+}
+
+/// The same by TLS that the gateways end themselves; Node is told which authority to believe.
+async fn play_javascript_by_tls(transport: &str, format: &str) {
+    let _turn = turn().await;
+    let (authority, folder) = (Authority::new().unwrap(), tempfile::tempdir().unwrap());
+    authority.issue(1).unwrap().write(folder.path()).unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("ca.crt"), authority.pem()).unwrap();
+    let stage = Stage::start_with(&[
+        ("ROOMCAST_GATEWAY__TLS__CERTIFICATE_FILE", at("tls.crt")),
+        ("ROOMCAST_GATEWAY__TLS__KEY_FILE", at("tls.key")),
+    ])
+    .await;
+    let env = [("TLS", "yes".to_owned()), ("NODE_EXTRA_CA_CERTS", at("ca.crt"))];
+    play_javascript_on(&stage, transport, format, &env).await;
+}
+
+async fn play_javascript_on(stage: &Stage, transport: &str, format: &str, env: &[(&str, String)]) {
     let web = here("../../web");
     let sdk = web.join("node_modules/centrifuge");
     assert!(sdk.is_dir(), "web packages are missing: npm ci in web/");
     let mut script = Command::new("node");
     script.arg("sdk/main.mjs").current_dir(web).env("TRANSPORT", transport).env("FORMAT", format);
     // What browsers have, Node has behind a flag.
+    script.envs(env.iter().map(|(key, value)| (key, value)));
     script.env("NODE_OPTIONS", "--experimental-eventsource --no-warnings");
     stage.play(script, &steps(&["batch", "one frame", "wrong epoch", "state", "newest"])).await;
 }
@@ -92,6 +114,16 @@ async fn the_javascript_sdk_does_everything_by_http_streaming_in_protobuf() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_javascript_sdk_does_everything_by_server_sent_events() {
     play_javascript("sse", "json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_javascript_sdk_does_everything_by_tls() {
+    play_javascript_by_tls("websocket", "json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_javascript_sdk_does_everything_by_http_streaming_by_tls() {
+    play_javascript_by_tls("http_stream", "protobuf").await;
 }
 
 /// No batches, and no `since` beside `get_state`.

@@ -110,6 +110,8 @@ pub async fn finish<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let preflight = request.method() == Method::OPTIONS;
+    let state = request.app_data::<web::Data<HttpState>>();
+    let hsts = state.and_then(|http| http.hsts.clone());
     let mut response = next.call(request).await?;
     if preflight && response.status() == StatusCode::OK {
         // A preflight is answered by its headers; there is no content.
@@ -125,6 +127,9 @@ pub async fn finish<B: MessageBody>(
         if !headers.contains_key(&name) {
             headers.insert(name, value);
         }
+    }
+    if let Some(hsts) = hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     Ok(response)
 }

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderValue;
 use domain::GatewayId;
 use runtime::Readiness;
 use tokio::sync::Semaphore;
@@ -41,6 +42,8 @@ pub struct HttpState {
     pub(super) in_flight: Semaphore,
     pub(super) totals: Totals,
     pub(super) frames: Frames,
+    /// What `Strict-Transport-Security` says, if anything.
+    pub(super) hsts: Option<HeaderValue>,
 }
 
 impl HttpState {
@@ -74,6 +77,7 @@ impl HttpState {
             in_flight: Semaphore::new(config.requests_in_flight_max.min(Semaphore::MAX_PERMITS)),
             totals: Totals::new(Duration::from_millis(config.stats_cache_ms)),
             frames: Frames { bytes_max: domain::MESSAGE_BYTES_MAX, timeout_ms: 10_000 },
+            hsts: None,
             config,
         }
     }
@@ -81,6 +85,12 @@ impl HttpState {
     /// Bounds the frames that come as bodies.
     pub fn with_frames(self, frames: Frames) -> Self {
         Self { frames, ..self }
+    }
+
+    /// Tells browsers to come by HTTPS alone from now on, for `max_age_s` seconds; 0 tells nothing.
+    pub fn with_hsts(self, max_age_s: u64) -> Self {
+        let value = HeaderValue::try_from(format!("max-age={max_age_s}")).ok();
+        Self { hsts: value.filter(|_| max_age_s > 0), ..self }
     }
 
     /// Serves the chat page too.

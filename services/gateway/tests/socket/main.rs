@@ -16,4 +16,5 @@ mod slow;
 mod speaker;
 mod streamer;
 mod streams;
+mod tls;
 mod ways_in;

@@ -29,7 +29,13 @@ impl Stage {
     /// come while a story lasts; a story may say much at once; rooms of the kind `raw` take any bytes,
     /// and in those of the kind `cache` the newest item counts.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further settings.
+    pub async fn start_with(settings: &[(&'static str, String)]) -> Self {
         let few = Shape { gateways: 2, rooms: 1, presence: 1, auth: 1, ..Shape::processes() };
+        let few = settings.iter().fold(few, |few, (key, value)| few.with(key, value));
         let shape = few
             .with("ROOMCAST_AUTH__LEEWAY_MS", 0)
             .with("ROOMCAST_GATEWAY__CONNECTION__EXPIRY_GRACE_MS", 3_000)
