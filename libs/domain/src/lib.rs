@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no async. Every other crate speaks in these types; the
 //! prost types stop at the crates of layer 1. One concept has one name, and the name
 //! is the one in `docs/GLOSSARY.md`.
+mod admission;
 mod control;
 mod error;
 mod grant;
@@ -16,6 +17,7 @@ mod session;
 mod settings;
 mod tags;
 
+pub use admission::{Admission, Admitted, Decision, REFUSAL_BYTES_MAX, Refusal};
 pub use control::{Notice, NoticeLevel, Order, OrderAct, SystemEvent};
 pub use error::{Error, ErrorReason, Result};
 pub use grant::{Grant, Overrides};

@@ -1,11 +1,14 @@
 //! The auth service as the others know it.
+mod admission;
 mod convert;
 mod remote;
 mod server;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::{
-    Credential, Error, ErrorReason, Grant, Principal, PrincipalId, Result, RoomName, Verified,
+    Admission, Admitted, Credential, Decision, Error, ErrorReason, Grant, Principal, PrincipalId,
+    Result, RoomName, Verified,
 };
 
 use crate::Call;
@@ -35,6 +38,30 @@ pub trait Auth: Send + Sync + 'static {
         _: String,
     ) -> Result<Grant> {
         Err(Error::new(ErrorReason::InvalidCredential, "tokens for rooms are not accepted here"))
+    }
+
+    /// Lets a connection in or not, and says which rooms need a further word. Idempotent.
+    ///
+    /// Who shows what can be proved here is judged as by [`Self::verify`]; for everybody else the
+    /// operator's own backend may be asked, and refuses in its own words. A backend that cannot
+    /// be reached, or says what makes no sense, is `Unavailable`, never a refusal. The default asks nobody.
+    async fn admit(&self, call: Call, admission: Admission) -> Result<Decision<Admitted>> {
+        let verified = self.verify(call, admission.credential()).await?;
+        Ok(Decision::Granted(Admitted { verified, guarded_kinds: Vec::new() }))
+    }
+
+    /// Says whether a principal may read a room of a guarded kind without a token for it. `data` is
+    /// the application's own. Idempotent; fails as [`Self::admit`] does.
+    ///
+    /// `PermissionDenied` if nobody is there to say so, which is what the default says.
+    async fn authorise(
+        &self,
+        _: Call,
+        _: Principal,
+        _: RoomName,
+        _: Bytes,
+    ) -> Result<Decision<Grant>> {
+        Err(Error::denied())
     }
 
     /// Makes an API key. `by` must be an admin. The secret is in this answer and nowhere else.

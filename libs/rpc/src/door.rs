@@ -156,7 +156,7 @@ impl Door {
         let mut untried = order.by_ref().filter(|replica| !tried.contains(&replica.address));
         let Some(replica) = untried.next() else { return Ok(None) };
         let alone = untried.next().is_none();
-        let wait = if method.idempotent && !alone {
+        let wait = if method.idempotent && !method.patient && !alone {
             self.attempt.min(deadline.left())
         } else {
             deadline.left()

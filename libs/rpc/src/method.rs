@@ -11,17 +11,24 @@ pub(crate) struct Method {
     pub(crate) service: &'static str,
     pub(crate) name: &'static str,
     pub(crate) idempotent: bool,
+    /// Whether an answer may take as long as the caller waits, because somebody outside is asked.
+    pub(crate) patient: bool,
 }
 
 impl Method {
     /// A call that may be made twice.
     pub(crate) const fn idempotent(service: &'static str, name: &'static str) -> Self {
-        Self { service, name, idempotent: true }
+        Self { service, name, idempotent: true, patient: false }
+    }
+
+    /// A call that may be made twice, but not because its answer takes its time.
+    pub(crate) const fn patient(service: &'static str, name: &'static str) -> Self {
+        Self { service, name, idempotent: true, patient: true }
     }
 
     /// A call that is made once, whatever becomes of it.
     pub(crate) const fn once(service: &'static str, name: &'static str) -> Self {
-        Self { service, name, idempotent: false }
+        Self { service, name, idempotent: false, patient: false }
     }
 
     /// The span of a call as its caller sees it.

@@ -3,6 +3,7 @@
 //! Knows none of the services, so that any crate may depend on it in its tests. What it proves,
 //! it proves from outside of the system under test.
 pub mod authority;
+pub mod backend;
 pub mod checker;
 pub mod client;
 pub mod collector;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::{
-    Credential, Error, ErrorReason, Grant, Principal, PrincipalId, Result, RoomName, Verified,
+    Admission, Admitted, Credential, Decision, Error, ErrorReason, Grant, Principal, PrincipalId,
+    Result, RoomName, Verified,
 };
 use openidconnect::core::CoreJsonWebKeySet;
 use rpc::Call;
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_key::{ApiKeys, store};
+use crate::backend::Backend;
 use crate::config::AuthConfig;
 use crate::jwks::{KeyRing, Pace, key, refresh};
 use crate::metrics;
@@ -33,6 +36,7 @@ pub struct AuthService {
     tokens: TokenVerifier,
     anonymous: bool,
     api_keys: Option<ApiKeys>,
+    backend: Option<Backend>,
 }
 
 /// The key set of an issuer that lives in the same process: it is never fetched.
@@ -99,13 +103,19 @@ pub async fn start_with_keys(
     }
     let own =
         OwnTokens::open(&config.tokens, config.leeway_ms, anonymous).context("auth.tokens")?;
+    let backend = Backend::open(&config.backend).context("auth.backend")?;
     let tokens = TokenVerifier::new(trusted, own, config.leeway_ms / 1000);
-    Ok(Arc::new(AuthService { tokens, anonymous, api_keys }))
+    Ok(Arc::new(AuthService { tokens, anonymous, api_keys, backend }))
 }
 
 fn read(jwks: &str) -> anyhow::Result<key::KeyMap> {
     let set: CoreJsonWebKeySet = serde_json::from_str(jwks).context("the given key set")?;
     Ok(key::usable(&set)?)
+}
+
+/// Until when somebody else may be asked, so that the answer is back in time.
+fn way_there(call: &Call) -> Instant {
+    call.deadline.0.checked_sub(WAY_BACK).unwrap_or(call.deadline.0)
 }
 
 impl AuthService {
@@ -142,8 +152,7 @@ impl Auth for AuthService {
         let began = Instant::now();
         let (kind, result) = match &credential {
             Credential::Bearer(token) => {
-                let deadline = call.deadline.0.checked_sub(WAY_BACK).unwrap_or(call.deadline.0);
-                ("token", self.tokens.verify(token, deadline).await)
+                ("token", self.tokens.verify(token, way_there(&call)).await)
             }
             Credential::ApiKey(text) => ("key", self.verify_key(text).await),
             Credential::Anonymous => ("anonymous", self.verify_nobody()),
@@ -163,6 +172,35 @@ impl Auth for AuthService {
         let result = self.tokens.verify_subscription(&principal, &room, &token);
         metrics::verified("subscription", &result, began.elapsed());
         result
+    }
+
+    async fn admit(&self, call: Call, admission: Admission) -> Result<Decision<Admitted>> {
+        // A token that something here can judge is judged here, and shown to nobody else.
+        let token = admission.token.as_str();
+        let asked = |backend: &&Backend| {
+            backend.decides_connects() && (token.is_empty() || !self.tokens.can_judge(token))
+        };
+        let decision = match self.backend.as_ref().filter(asked) {
+            Some(backend) => backend.admit(&admission, way_there(&call)).await?,
+            None => Decision::Granted(self.verify(call, admission.credential()).await?),
+        };
+        let kinds = self.backend.as_ref().map(Backend::subscribe_kinds);
+        let guarded_kinds = kinds.unwrap_or_default().to_vec();
+        Ok(match decision {
+            Decision::Granted(verified) => Decision::Granted(Admitted { verified, guarded_kinds }),
+            Decision::Refused(refusal) => Decision::Refused(refusal),
+        })
+    }
+
+    async fn authorise(
+        &self,
+        call: Call,
+        principal: Principal,
+        room: RoomName,
+        data: Bytes,
+    ) -> Result<Decision<Grant>> {
+        let backend = self.backend.as_ref().ok_or_else(Error::denied)?;
+        backend.authorise(&principal, &room, &data, way_there(&call)).await
     }
 
     async fn create_key(&self, _: Call, by: Principal, new: NewKey) -> Result<CreatedKey> {

@@ -1,6 +1,7 @@
 //! The section `[auth]`: who is believed, and where API keys are kept.
 //!
 //! An issuer is trusted only by standing here; no part of a token leads to a URL.
+mod backend;
 mod tokens;
 
 use std::path::PathBuf;
@@ -11,8 +12,9 @@ use runtime::config::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::oidc::is_allowed;
+use crate::outgoing::is_allowed;
 
+pub use backend::BackendConfig;
 pub use tokens::TokensConfig;
 pub(crate) use tokens::is_reserved;
 
@@ -26,6 +28,8 @@ pub struct AuthConfig {
     pub issuers: Vec<IssuerConfig>,
     /// Tokens that the operator's own backend makes, beside those of the issuers.
     pub tokens: TokensConfig,
+    /// The operator's own backend, asked who may connect and subscribe.
+    pub backend: BackendConfig,
     /// Whether connections without a token, or with one that names no user, are let in as nobody in
     /// particular. They get into rooms whose kind says `everyone`, and into those that a token opens.
     pub anonymous: bool,
@@ -72,6 +76,7 @@ impl Default for AuthConfig {
             listen: "0.0.0.0:50051".to_owned(),
             issuers: Vec::new(),
             tokens: TokensConfig::default(),
+            backend: BackendConfig::default(),
             anonymous: false,
             database: None,
             database_file: None,
@@ -128,6 +133,8 @@ impl AuthConfig {
         }
         let urls: Vec<_> = self.issuers.iter().map(|issuer| issuer.url.as_str()).collect();
         found.extend(self.tokens.problems(&urls).into_iter().map(|text| format!("tokens.{text}")));
+        found
+            .extend(self.backend.problems(&urls).into_iter().map(|text| format!("backend.{text}")));
         for (index, issuer) in self.issuers.iter().enumerate() {
             let texts = issuer.problems();
             found.extend(texts.into_iter().map(|text| format!("issuers.{index}.{text}")));

@@ -5,13 +5,16 @@
 //! Whatever keeps it from deciding is `Unavailable`; only proof makes a credential bad.
 pub mod api_key;
 pub mod app;
+mod backend;
 pub mod config;
 pub mod doctor;
+mod grant;
 pub mod jwks;
 mod metrics;
 pub mod oidc;
+mod outgoing;
 pub mod role;
 pub mod token;
 
 pub use app::{AuthService, GivenKeys, start, start_with_keys};
-pub use config::{AuthConfig, IssuerConfig, TokensConfig};
+pub use config::{AuthConfig, BackendConfig, IssuerConfig, TokensConfig};

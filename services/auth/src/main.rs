@@ -23,7 +23,8 @@ async fn start(process: Process, (config, rpc): (AuthConfig, RpcConfig)) -> anyh
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("auth.listen {}", config.listen))?;
-    if config.issuers.is_empty() && !config.tokens.has_keys() {
+    let backend = config.backend.decides_connects();
+    if config.issuers.is_empty() && !config.tokens.has_keys() && !backend {
         tracing::warn!("neither auth.issuers nor auth.tokens has a key: no token is accepted");
     }
     let auth = auth::start(config, process.shutdown.clone()).await?;

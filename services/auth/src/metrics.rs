@@ -14,6 +14,14 @@ pub(crate) fn verified<T>(kind: &'static str, result: &Result<T>, took: Duration
         .record(took.as_secs_f64());
 }
 
+/// Counts a question to the operator's backend ("connect" or "subscribe") by what came of it, and how long it took.
+pub(crate) fn backend_asked(call: &'static str, outcome: &'static str, took: Duration) {
+    metrics::counter!("roomcast_auth_backend_requests_total", "call" => call, "outcome" => outcome)
+        .increment(1);
+    metrics::histogram!("roomcast_auth_backend_request_seconds", "call" => call)
+        .record(took.as_secs_f64());
+}
+
 /// Counts a good key set.
 pub(crate) fn keys_fetched(issuer: &str, keys: usize) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

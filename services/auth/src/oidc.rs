@@ -1,8 +1,7 @@
 //! Where an issuer's keys come from: discovery and the key set, over HTTP, by openidconnect.
 //!
-//! The HTTP client follows no redirect, waits a bounded time, reads at most 1 MiB and talks
-//! HTTPS only, loopback excepted, so that neither a configuration nor an issuer's document
-//! can send it elsewhere. It holds no cache: `jwks` does.
+//! Requests are bounded as `outgoing` says, and an answer has 1 MiB at most. It holds no cache:
+//! `jwks` does.
 use std::time::Duration;
 
 use openidconnect::core::{CoreJsonWebKeySet, CoreProviderMetadata};
@@ -10,6 +9,7 @@ use openidconnect::{HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl};
 use reqwest::Url;
 
 use crate::config::IssuerConfig;
+use crate::outgoing::{self, is_allowed, with_causes};
 
 /// Most bytes that an answer of an issuer may have.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -48,23 +48,9 @@ impl KeySource {
             "" => None,
             text => Some(JsonWebKeySetUrl::new(text.to_owned())?),
         };
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timeout)
-            .timeout(timeout)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("roomcast-auth/", env!("CARGO_PKG_VERSION")));
-        // A proxy of the environment would be asked to reach its own loopback, not ours.
-        if is_loopback(jwks_url.as_ref().map_or_else(|| url.url(), |jwks| jwks.url())) {
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &issuer.ca_file {
-            let pem = std::fs::read(path)
-                .map_err(|error| anyhow::anyhow!("ca_file {}: {error}", path.display()))?;
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem)?);
-        }
-        Ok(Self { client: builder.build()?, issuer: url, jwks_url, plain_http: issuer.plain_http })
+        let asked = jwks_url.as_ref().map_or_else(|| url.url(), |jwks| jwks.url());
+        let client = outgoing::client(asked, timeout, issuer.ca_file.as_deref(), 1)?;
+        Ok(Self { client, issuer: url, jwks_url, plain_http: issuer.plain_http })
     }
 
     /// Asks for the current key set: at its configured URL, else at the one that the issuer's
@@ -79,21 +65,6 @@ impl KeySource {
             .map_err(plain)?;
         Ok(metadata.jwks().clone())
     }
-}
-
-/// Whether `url` may be asked for keys.
-pub fn is_allowed(url: &Url, plain_http: bool) -> bool {
-    match url.scheme() {
-        "https" => url.host_str().is_some(),
-        "http" => plain_http || is_loopback(url),
-        _ => false,
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn send(
@@ -114,15 +85,10 @@ async fn send(
     if let Some(headers) = answer.headers_mut() {
         headers.clone_from(response.headers());
     }
-    let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| FetchError::Transport(with_causes(&error)))?
-    {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(FetchError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = outgoing::body(&mut response, ANSWER_BYTES_MAX)
+        .await
+        .map_err(|error| FetchError::Transport(with_causes(&error)))?
+        .ok_or(FetchError::TooLarge)?;
     answer.body(body).map_err(|error| FetchError::Answer(error.to_string()))
 }
 
@@ -141,52 +107,4 @@ fn plain(error: openidconnect::DiscoveryError<FetchError>) -> FetchError {
 
 fn origin(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn allowed(text: &str) -> bool {
-        is_allowed(&Url::parse(text).unwrap(), false)
-    }
-
-    #[test]
-    fn only_https_and_loopback_are_asked() {
-        for good in [
-            "https://id.example/realms/chat",
-            "http://127.0.0.1:8080/x",
-            "http://127.9.9.9/x",
-            "http://[::1]:1/x",
-            "http://localhost/x",
-        ] {
-            assert!(allowed(good), "{good}");
-        }
-        for bad in [
-            "http://id.example/x",
-            "http://169.254.169.254/latest",
-            "http://127.0.0.1.evil.example/",
-            "http://localhost.evil.example/",
-            "http://evil.example/#localhost",
-            "http://localhost@evil.example/",
-            "file:///etc/passwd",
-            "ftp://127.0.0.1/x",
-            "data:application/json,{}",
-        ] {
-            assert!(!allowed(bad), "{bad}");
-        }
-        assert!(is_allowed(&Url::parse("http://keycloak:8080/x").unwrap(), true));
-        assert!(!is_allowed(&Url::parse("file:///etc/passwd").unwrap(), true));
-    }
 }

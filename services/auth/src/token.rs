@@ -4,7 +4,7 @@
 //! that issuer's, the algorithm among that key's; then everything is proved. A token of no such
 //! issuer is tried with the operator's own keys, if there are any. Nothing in a token leads to a
 //! request elsewhere. No token is kept, and none is ever logged.
-mod claims;
+pub(crate) mod claims;
 mod header;
 pub mod own;
 
@@ -96,6 +96,11 @@ impl TokenVerifier {
             Some(_) => Err(bad("the token is of an issuer that opens no rooms")),
             None => self.own()?.subscription(token, who, room, now_s()),
         }
+    }
+
+    /// Whether there is anything to prove a token with, be it good or bad.
+    pub fn can_judge(&self, token: &str) -> bool {
+        self.own.is_some() || matches!(self.issuer_of(token), Ok(Some(_)))
     }
 
     /// The issuer that a token claims to be of. Only chooses whose keys are looked at; the

@@ -16,12 +16,13 @@ pub mod writer;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    ConnectionId, Departure, PresenceChange, Principal, PrincipalId, RoomName, Session, Verified,
+    Admitted, ConnectionId, Departure, PresenceChange, Principal, PrincipalId, RoomName, Session,
 };
 use tokio::sync::Notify;
 use wire::{CloseCode, ErrorBody, Reply, ReplyBody, Uncarried};
@@ -47,6 +48,10 @@ pub struct Identity {
     pub authenticated_ms: i64,
     /// When its credential ends, Unix milliseconds.
     pub expires_at_ms: Cell<Option<i64>>,
+    /// Whether it showed a token, which it may renew before the end.
+    pub refreshable: bool,
+    /// Kinds of rooms that a subscribe without a token needs auth's word for.
+    pub guarded_kinds: Vec<String>,
 }
 
 /// How far a connection has come.
@@ -81,6 +86,8 @@ struct Manner {
     native_pings: bool,
     /// What names it in requests beside its stream; a socket needs none.
     session: Option<Session>,
+    /// The caller's address, if it is known.
+    address: Option<IpAddr>,
 }
 
 /// See the file's head.
@@ -163,6 +170,11 @@ impl Connection {
         self.manner.session
     }
 
+    /// The caller's address, if it is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.manner.address
+    }
+
     /// How far it has come.
     pub fn stage(&self) -> Stage {
         self.stage.borrow().clone()
@@ -198,8 +210,9 @@ impl Connection {
     }
 
     /// Takes a fresh credential of the same user: its roles and its end count from now on.
-    pub fn renew(&self, verified: Verified) {
+    pub fn renew(&self, admitted: Admitted) {
         let Some(old) = self.identity() else { return };
+        let verified = admitted.verified;
         let mut principal = verified.principal;
         if principal.id.is_anonymous() {
             // Nobody in particular, but the same nobody as before.
@@ -209,6 +222,8 @@ impl Connection {
             principal,
             authenticated_ms: old.authenticated_ms,
             expires_at_ms: Cell::new(verified.expires_at_ms),
+            refreshable: true,
+            guarded_kinds: admitted.guarded_kinds,
         });
         self.set_stage(Stage::Ready(identity.clone()));
         self.arm_expiry(&identity);

@@ -120,7 +120,7 @@ impl Orders {
     }
 }
 
-fn code_of(reconnect: bool) -> CloseCode {
+pub fn code_of(reconnect: bool) -> CloseCode {
     if reconnect { CloseCode::ForceReconnect } else { CloseCode::ForceDisconnect }
 }
 

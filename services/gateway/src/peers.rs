@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::{
-    Credential, Error, ErrorReason, Grant, PresenceCounts, PresenceEntry, PresenceTotals,
-    Principal, PrincipalId, Result, RoomName, Verified,
+    Admission, Admitted, Credential, Decision, Error, ErrorReason, Grant, PresenceCounts,
+    PresenceEntry, PresenceTotals, Principal, PrincipalId, Result, RoomName, Verified,
 };
 use rpc::Call;
 use rpc::auth::Auth;
@@ -72,6 +73,35 @@ impl Peers {
         let auth = self.auth.clone();
         let answer = self
             .call(VERIFY_WAIT, move |call| async move { auth.verify(call, credential).await })
+            .await;
+        let away = answer.as_ref().is_err_and(Error::transient);
+        self.auth_away.store(away, Ordering::Relaxed);
+        answer
+    }
+
+    /// Lets a connection in or not; somebody outside may be asked.
+    pub async fn admit(&self, admission: Admission) -> Result<Decision<Admitted>> {
+        let auth = self.auth.clone();
+        let answer = self
+            .call(COMMAND_WAIT, move |call| async move { auth.admit(call, admission).await })
+            .await;
+        let away = answer.as_ref().is_err_and(Error::transient);
+        self.auth_away.store(away, Ordering::Relaxed);
+        answer
+    }
+
+    /// Says whether a principal may read a room of a guarded kind.
+    pub async fn authorise(
+        &self,
+        principal: Principal,
+        room: RoomName,
+        data: Bytes,
+    ) -> Result<Decision<Grant>> {
+        let auth = self.auth.clone();
+        let answer = self
+            .call(COMMAND_WAIT, move |call| async move {
+                auth.authorise(call, principal, room, data).await
+            })
             .await;
         let away = answer.as_ref().is_err_and(Error::transient);
         self.auth_away.store(away, Ordering::Relaxed);

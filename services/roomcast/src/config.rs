@@ -23,7 +23,7 @@ pub struct RoomcastConfig {
     pub public_url: Option<String>,
     /// Whether the built-in development issuer signs in anybody under any name: for trying things
     /// out. It is off as soon as the config gives another way in: `auth.issuers`, a key under
-    /// `auth.tokens`, or `auth.anonymous`. The page needs an issuer, so without one nobody signs in there.
+    /// `auth.tokens`, `auth.backend.connect_url`, or `auth.anonymous`. The page needs an issuer, so without one nobody signs in there.
     pub dev_issuer: bool,
     /// Lets the development issuer be reached from other machines.
     pub dev_issuer_beyond_loopback: bool,
@@ -92,7 +92,7 @@ impl Config {
     pub fn has_dev_issuer(&self) -> bool {
         let auth = &self.auth;
         let other_ways = !auth.issuers.is_empty() || auth.tokens.has_keys() || auth.anonymous;
-        self.roomcast.dev_issuer && !other_ways
+        self.roomcast.dev_issuer && !other_ways && !auth.backend.decides_connects()
     }
 }
 
@@ -176,6 +176,7 @@ mod tests {
             "[auth]\nanonymous = true",
             "[auth.tokens]\nhmac_secret = \"secret\"",
             "[auth.tokens]\njwks_file = \"/run/keys.json\"",
+            "[auth.backend]\nconnect_url = \"http://127.0.0.1:1/connect\"",
         ] {
             assert!(!load(&mut loader(toml)).has_dev_issuer(), "{toml}");
         }

@@ -9,6 +9,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 mod admin;
+mod backend;
 mod bad_input;
 mod bindings;
 mod broker_dies;

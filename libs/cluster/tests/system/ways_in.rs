@@ -19,6 +19,12 @@ fn file(name: &str) -> PathBuf {
 
 /// `roomcast serve` with that file, on ports and in a folder of its own.
 async fn serve(name: &str, grace_ms: u64) -> Service {
+    let grace = ("ROOMCAST_GATEWAY__CONNECTION__EXPIRY_GRACE_MS", grace_ms.to_string());
+    serve_with(name, &[grace]).await
+}
+
+/// The same with other settings over those of the file.
+pub async fn serve_with(name: &str, more: &[(&'static str, String)]) -> Service {
     let config = file(name);
     let config = config.to_str().unwrap();
     let binary = binaries::find("roomcast").unwrap();
@@ -27,12 +33,12 @@ async fn serve(name: &str, grace_ms: u64) -> Service {
     assert!(check.status.success(), "{name}: {}", String::from_utf8_lossy(&check.stderr));
     let ports = Ports::choose().unwrap();
     let at = |port: u16| format!("127.0.0.1:{port}");
-    let env = [
+    let mut env = more.to_vec();
+    env.extend([
         ("ROOMCAST_GATEWAY__LISTEN", at(ports.main)),
         ("ROOMCAST_ROOMS__ADMIN_LISTEN", at(ports.admin)),
         ("ROOMCAST_OPS__LISTEN", at(ports.ops)),
-        ("ROOMCAST_GATEWAY__CONNECTION__EXPIRY_GRACE_MS", grace_ms.to_string()),
-    ];
+    ]);
     let arguments = ["serve", "--config", config];
     let service = Service::start(name, &binary, &arguments, String::new(), &env, ports).await;
     let service = service.unwrap();
@@ -40,10 +46,12 @@ async fn serve(name: &str, grace_ms: u64) -> Service {
     service
 }
 
-struct Visitor {
-    client: Client,
+/// A client on a socket, and what came for it.
+pub struct Visitor {
+    pub client: Client,
     incoming: mpsc::Receiver<Incoming>,
-    hello: Value,
+    /// The connect's result.
+    pub hello: Value,
 }
 
 impl Visitor {
@@ -53,14 +61,14 @@ impl Visitor {
         Self { client, incoming, hello: Value::Null }
     }
 
-    async fn arrive(service: &Service, connect: Value) -> Self {
+    pub async fn arrive(service: &Service, connect: Value) -> Self {
         let mut visitor = Self::open(service).await;
         visitor.hello = visitor.client.command("connect", connect).await.unwrap();
         visitor
     }
 
     /// The code with which a connect ends the connection.
-    async fn turned_away(service: &Service, connect: Value) -> u16 {
+    pub async fn turned_away(service: &Service, connect: Value) -> u16 {
         let mut visitor = Self::open(service).await;
         visitor.client.begin_in_band("connect", connect).await.unwrap();
         visitor.closed().await
@@ -71,7 +79,7 @@ impl Visitor {
         next.expect("something comes in time").expect("the connection is there")
     }
 
-    async fn push(&mut self, wanted: impl Fn(&Push) -> bool) -> Push {
+    pub async fn push(&mut self, wanted: impl Fn(&Push) -> bool) -> Push {
         loop {
             match self.next().await {
                 Incoming::Push(push) if wanted(&push) => return push,
@@ -89,12 +97,12 @@ impl Visitor {
         }
     }
 
-    async fn ask(&self, verb: &str, arguments: Value) -> Value {
+    pub async fn ask(&self, verb: &str, arguments: Value) -> Value {
         let answer = self.client.command(verb, arguments.clone()).await;
         answer.unwrap_or_else(|error| panic!("{verb} {arguments}: {error}"))
     }
 
-    async fn refused(&self, verb: &str, arguments: Value) -> u32 {
+    pub async fn refused(&self, verb: &str, arguments: Value) -> u32 {
         match self.client.command(verb, arguments).await {
             Err(CommandError::Refused(refusal)) => refusal.code,
             other => panic!("not refused: {other:?}"),

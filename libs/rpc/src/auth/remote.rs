@@ -1,6 +1,10 @@
 //! Auth's remote door.
 use async_trait::async_trait;
-use domain::{Credential, Grant, Principal, PrincipalId, Result, RoomName, Verified};
+use bytes::Bytes;
+use domain::{
+    Admission, Admitted, Credential, Decision, Grant, Principal, PrincipalId, Result, RoomName,
+    Verified,
+};
 use proto::auth::v1;
 use proto::auth::v1::auth_service_client::AuthServiceClient;
 use tonic::transport::Channel;
@@ -65,6 +69,39 @@ impl Auth for RemoteAuth {
             })
             .await?;
         answered(required(answer.grant, "grant"))
+    }
+
+    async fn admit(&self, call: Call, admission: Admission) -> Result<Decision<Admitted>> {
+        let method = Method::patient(SERVICE, "admit");
+        let request = admission.into_proto();
+        answered(
+            self.door
+                .call(method, call, Preference::Any, request, |channel, request| async move {
+                    client(channel).admit(request).await
+                })
+                .await?
+                .into_domain(),
+        )
+    }
+
+    async fn authorise(
+        &self,
+        call: Call,
+        principal: Principal,
+        room: RoomName,
+        data: Bytes,
+    ) -> Result<Decision<Grant>> {
+        let method = Method::patient(SERVICE, "authorise");
+        let principal = Some(principal.into_proto());
+        let request = v1::AuthoriseRequest { principal, room: room.to_string(), data };
+        answered(
+            self.door
+                .call(method, call, Preference::Any, request, |channel, request| async move {
+                    client(channel).authorise(request).await
+                })
+                .await?
+                .into_domain(),
+        )
     }
 
     async fn create_key(&self, call: Call, by: Principal, new: NewKey) -> Result<CreatedKey> {

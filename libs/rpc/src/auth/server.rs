@@ -49,6 +49,28 @@ impl AuthService for Served {
         .await
     }
 
+    async fn admit(
+        &self,
+        request: Request<v1::AdmitRequest>,
+    ) -> Result<Response<v1::AdmitResponse>, Status> {
+        answer(SERVICE, "admit", request, async |call, message| {
+            Ok(self.0.admit(call, message.into_domain()?).await?.into_proto())
+        })
+        .await
+    }
+
+    async fn authorise(
+        &self,
+        request: Request<v1::AuthoriseRequest>,
+    ) -> Result<Response<v1::AuthoriseResponse>, Status> {
+        answer(SERVICE, "authorise", request, async |call, message| {
+            let principal = required(message.principal, "principal")?;
+            let room = room(&message.room)?;
+            Ok(self.0.authorise(call, principal, room, message.data).await?.into_proto())
+        })
+        .await
+    }
+
     async fn create_key(
         &self,
         request: Request<v1::CreateKeyRequest>,

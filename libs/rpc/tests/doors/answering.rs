@@ -39,6 +39,8 @@ pub struct Answering {
     /// The trace of each call.
     pub traces: Mutex<Vec<String>>,
     pub mood: Mutex<Mood>,
+    /// What auth says to those who ask to be let in; `None` lets them in.
+    pub refusal: Mutex<Option<Refusal>>,
     /// The role that auth finds.
     pub role: Mutex<String>,
     /// What the stream brings.
@@ -134,6 +136,25 @@ impl Auth for Answering {
         token: String,
     ) -> Result<Grant> {
         self.hear(call, (principal, room, token), sample::grant()).await
+    }
+    async fn admit(&self, call: Call, admission: Admission) -> Result<Decision<Admitted>> {
+        // What stands in it is not shown by `Debug`.
+        let text = String::from_utf8_lossy(&admission.data);
+        self.shown.lock().push(format!("{} {text} {:?}", admission.token, admission.headers));
+        let refused = self.refusal.lock().clone();
+        let admitted = refused.map_or(Decision::Granted(sample::admitted()), Decision::Refused);
+        self.hear(call, admission, admitted).await
+    }
+    async fn authorise(
+        &self,
+        call: Call,
+        principal: Principal,
+        room: RoomName,
+        data: Bytes,
+    ) -> Result<Decision<Grant>> {
+        let refused = self.refusal.lock().clone();
+        let granted = refused.map_or(Decision::Granted(sample::grant()), Decision::Refused);
+        self.hear(call, (principal, room, data), granted).await
     }
     async fn create_key(&self, call: Call, by: Principal, new: NewKey) -> Result<CreatedKey> {
         self.hear(call, (by, new), sample::created_key()).await

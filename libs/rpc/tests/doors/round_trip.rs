@@ -96,6 +96,24 @@ async fn auth() {
     assert_eq!(granted.unwrap(), sample::grant());
     assert_eq!(heard.only(), format!("{:?}", (id, room, "t")));
 
+    for admission in [sample::admission(), Admission::default()] {
+        let admitted = remote.admit(soon(), admission.clone()).await.unwrap();
+        assert_eq!(admitted, Decision::Granted(sample::admitted()));
+        assert_eq!(heard.only(), format!("{admission:?}"));
+    }
+    assert_eq!(heard.shown.lock()[3..], ["t \0\u{fffd}{} {\"a\": \"b\"}", "  {}"]);
+    let ask = || remote.authorise(soon(), by.clone(), sample::room(), Bytes::from_static(b"d"));
+    assert_eq!(ask().await.unwrap(), Decision::Granted(sample::grant()));
+    assert_eq!(heard.only(), format!("{:?}", (&by, sample::room(), Bytes::from_static(b"d"))));
+    for refusal in sample::refusals() {
+        *port.service.refusal.lock() = Some(refusal.clone());
+        let admitted = remote.admit(soon(), Admission::default()).await.unwrap();
+        assert_eq!(admitted, Decision::Refused(refusal.clone()));
+        heard.only();
+        assert_eq!(ask().await.unwrap(), Decision::Refused(refusal));
+        heard.only();
+    }
+
     let new = NewKey { name: "n".into(), roles: vec!["user".into()], ttl_ms: Some(9) };
     let created = remote.create_key(soon(), by.clone(), new.clone()).await.unwrap();
     assert!(created == sample::created_key());

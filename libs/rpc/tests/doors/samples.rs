@@ -1,5 +1,6 @@
 //! One value of each type, with every field set to something that is not its default.
 use bytes::Bytes;
+use domain::{Admission, Admitted, Refusal};
 use domain::{
     Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Grant, Incarnation, Item,
     JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Overrides, Position,
@@ -168,6 +169,31 @@ pub fn gateway_info() -> GatewayInfo {
 pub fn verified(role: &str) -> Verified {
     let rooms = vec![grant(), Grant::new(RoomName::parse("other").unwrap())];
     Verified { principal: principal(role), expires_at_ms: Some(1_700_000_000_000), rooms }
+}
+
+pub fn admission() -> Admission {
+    Admission {
+        token: "t".into(),
+        data: Bytes::from_static(b"\0\xff{}"),
+        name: "js".into(),
+        version: "5.4".into(),
+        headers: [("a".to_owned(), "b".to_owned())].into(),
+        address: Some("2001:db8::7".parse().unwrap()),
+        refresh: Some(id("alice")),
+    }
+}
+
+pub fn admitted() -> Admitted {
+    let guarded_kinds = vec!["private".to_owned(), "default".to_owned()];
+    Admitted { verified: verified("user"), guarded_kinds }
+}
+
+pub fn refusals() -> [Refusal; 2] {
+    let (message, reason) = ("pay first".to_owned(), "banned".to_owned());
+    [
+        Refusal::Error { code: 1_402, message, temporary: true },
+        Refusal::Disconnect { reason, reconnect: true },
+    ]
 }
 
 pub fn grant() -> Grant {

@@ -86,7 +86,7 @@ impl Claims {
 }
 
 /// A name for people: bounded, without control characters, and empty only if the subject is.
-pub(super) fn shown_name(claims: &Map<String, Value>, subject: &str) -> String {
+pub(crate) fn shown_name(claims: &Map<String, Value>, subject: &str) -> String {
     let mut candidates = ["preferred_username", "name"].iter().filter_map(|claim| {
         let text = claims.get(*claim)?.as_str()?;
         let shown: String = text.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
@@ -97,16 +97,16 @@ pub(super) fn shown_name(claims: &Map<String, Value>, subject: &str) -> String {
 }
 
 /// Whether a text can be stored and shown as part of an id.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     text.len() <= SUBJECT_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
-pub(super) fn is_time(seconds: f64) -> bool {
+pub(crate) fn is_time(seconds: f64) -> bool {
     (0.0..=SECONDS_MAX).contains(&seconds)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "bounded by the year 9999")]
-pub(super) fn milliseconds(seconds: f64) -> i64 {
+pub(crate) fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1000.0) as i64
 }
 

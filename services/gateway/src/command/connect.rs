@@ -1,7 +1,7 @@
 //! `connect`: who is it? Everything behind it waits for the answer.
 //!
-//! Only a credential that is proved bad closes for good; whatever keeps auth from deciding is an
-//! error reply with which the SDK comes back. Rooms that the token names are joined on the way, and
+//! Only a credential that is proved bad closes for good, and whom the operator's backend sends away
+//! so; whatever keeps auth from deciding is an error reply with which the SDK comes back. Rooms that the token names are joined on the way, and
 //! read from after the answer.
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,9 +9,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Credential, Error, ErrorReason, PresenceChange, Principal, PrincipalId, Verified};
+use domain::{
+    Admission, Admitted, Decision, Error, ErrorReason, PresenceChange, Principal, PrincipalId,
+    Refusal, Verified,
+};
 use serde_json::json;
-use wire::{CloseCode, ConnectRequest, ConnectResult, ReplyBody, SubscribeResult};
+use wire::{CloseCode, ConnectRequest, ConnectResult, ErrorBody, ReplyBody, SubscribeResult};
 
 use super::server_side;
 use super::subscribe::Entered;
@@ -19,6 +22,7 @@ use crate::clock::now_ms;
 use crate::connection::timer::Clock;
 use crate::connection::{Connection, Identity, Stage};
 use crate::notice::SYSTEM_CHANNEL;
+use crate::order;
 use crate::translate::json_bytes;
 
 /// Takes the first command of a connection.
@@ -27,23 +31,32 @@ pub async fn run(connection: &Rc<Connection>, id: u32, request: ConnectRequest) 
     if id == 0 {
         return connection.close(CloseCode::BadRequest, "a command without an id");
     }
-    let credential = match request.token {
-        token if token.is_empty() => Credential::Anonymous,
-        token => Credential::Bearer(token),
+    let anonymous = request.token.is_empty();
+    let admission = Admission {
+        token: request.token,
+        data: request.data,
+        name: request.name,
+        version: request.version,
+        headers: request.headers,
+        address: connection.address(),
+        refresh: None,
     };
-    let anonymous = matches!(credential, Credential::Anonymous);
     connection.set_stage(Stage::Connecting);
     let authenticated_ms = now_ms();
-    let verified = match verify(connection, credential).await {
-        Ok(verified) => verified,
-        Err(error) if anonymous && !error.transient() => {
+    let admitted = match admit(connection, admission).await {
+        Ok(Decision::Granted(admitted)) => admitted,
+        Ok(Decision::Refused(refusal)) => return refuse_in_words(connection, id, refusal),
+        Err(error) if anonymous && error.reason == ErrorReason::InvalidCredential => {
             return connection.close(CloseCode::BadRequest, "a token is needed");
         }
         Err(error) => return refuse(connection, id, &error),
     };
-    let Verified { principal, expires_at_ms, rooms } = verified;
-    let expires_at_ms = Cell::new(expires_at_ms);
-    let identity = Rc::new(Identity { principal, authenticated_ms, expires_at_ms });
+    let Admitted { verified: Verified { principal, expires_at_ms, rooms }, guarded_kinds } =
+        admitted;
+    let (expires_at_ms, refreshable) = (Cell::new(expires_at_ms), !anonymous);
+    let identity =
+        Identity { principal, authenticated_ms, expires_at_ms, refreshable, guarded_kinds };
+    let identity = Rc::new(identity);
     match server_side::join(connection, &identity.principal, rooms, request.subs).await {
         Ok(entered) => accept(connection, id, &identity, entered),
         Err(error) => {
@@ -53,11 +66,25 @@ pub async fn run(connection: &Rc<Connection>, id: u32, request: ConnectRequest) 
     }
 }
 
-async fn verify(connection: &Connection, credential: Credential) -> Result<Verified, Error> {
+async fn admit(connection: &Connection, admission: Admission) -> Result<Decision<Admitted>, Error> {
     let gateway = connection.gateway();
     // Many connects at once wait here, before they ask anybody.
     let _turn = gateway.connect_turn().await?;
-    gateway.peers().verify(credential).await
+    gateway.peers().admit(admission).await
+}
+
+/// Says no in the words of whoever decided.
+fn refuse_in_words(connection: &Connection, id: u32, refusal: Refusal) {
+    metrics::counter!("roomcast_gateway_connects_refused_total", "reason" => "BACKEND")
+        .increment(1);
+    match refusal {
+        Refusal::Error { code, message, temporary } => {
+            fail(connection, id, ErrorBody { code, message, temporary }, temporary);
+        }
+        Refusal::Disconnect { reason, reconnect } => {
+            connection.close(order::code_of(reconnect), &reason);
+        }
+    }
 }
 
 fn refuse(connection: &Connection, id: u32, error: &Error) {
@@ -66,8 +93,13 @@ fn refuse(connection: &Connection, id: u32, error: &Error) {
     if let Some(code) = wire::close_of(error.reason) {
         return connection.close(code, "");
     }
-    connection.set_stage(Stage::Failed { transient: error.transient() });
-    connection.refuse(id, wire::error_of(error));
+    fail(connection, id, wire::error_of(error), error.transient());
+}
+
+/// Answers with an error; the client closes, or tries again on another connection.
+fn fail(connection: &Connection, id: u32, error: ErrorBody, transient: bool) {
+    connection.set_stage(Stage::Failed { transient });
+    connection.refuse(id, error);
     let stale = Duration::from_millis(connection.settings().connect_timeout_ms);
     connection.worker().set_clock(stale, connection.id(), Clock::Stale);
 }
@@ -111,7 +143,9 @@ fn result(connection: &Connection, identity: &Identity) -> ConnectResult {
     let settings = connection.settings();
     let session = connection.session();
     let now = now_ms();
-    let (expires, ttl) = ttl_of(identity.expires_at_ms.get(), now);
+    // Who has no token to renew is not told of an end: it comes back by itself when that is there.
+    let told = identity.expires_at_ms.get().filter(|_| identity.refreshable);
+    let (expires, ttl) = ttl_of(told, now);
     let ping_s = u32::try_from(settings.ping_ms / 1_000).unwrap_or(u32::MAX);
     let mut subs = BTreeMap::new();
     if settings.system_channel {

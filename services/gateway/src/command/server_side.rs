@@ -80,7 +80,8 @@ async fn join_one(
         offset: position.offset,
         ..SubscribeRequest::default()
     };
-    let entry = Entry { principal, grant: Some(grant), by_server: true, bytes_left };
+    let entry =
+        Entry { principal, grant: Some(grant), refreshable: true, by_server: true, bytes_left };
     let entered = subscribe::enter(connection, &request, &room, entry).await;
     if !matches!(entered, Ok(Some(_))) {
         connection.abandon_subscription(&room);

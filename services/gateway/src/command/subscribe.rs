@@ -2,7 +2,7 @@
 //! with traffic that no log holds is answered no sooner than it is bound.
 //!
 //! A token, if there is one, is proved before: it may open the room, and says when the subscription
-//! ends. The answer precedes every push of the room. What a client missed is in the answer or
+//! ends. Without one auth may have to be asked, which asks the operator's backend. The answer precedes every push of the room. What a client missed is in the answer or
 //! follows it, in order and from the same cursor; or the answer says honestly that it was not
 //! recovered.
 use std::cell::Cell;
@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use domain::{
-    Error, ErrorReason, Grant, JoinLeave, Position, Principal, PrincipalId, RoomName, RoomSettings,
+    Decision, Error, ErrorReason, Grant, JoinLeave, Position, Principal, PrincipalId, RoomName,
+    RoomSettings,
 };
 use rpc::rooms::Joined;
 use wire::{CloseCode, ErrorBody, ErrorCode, ReplyBody, SubscribeRequest, SubscribeResult};
@@ -20,6 +21,7 @@ use super::room_or_refuse;
 use crate::clock::now_ms;
 use crate::connection::subscription::Terms;
 use crate::connection::{Connection, Identity};
+use crate::order;
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
 use crate::room::table::Seated;
@@ -38,15 +40,17 @@ const PUBLICATION_OVERHEAD_BYTES: usize = 512;
 /// Why a subscribe is not answered with a result.
 enum Refusal {
     Error(ErrorBody),
-    Close(CloseCode, &'static str),
+    Close(CloseCode, String),
 }
 
 /// How a connection comes into a room.
 pub(super) struct Entry<'a> {
     /// As whom; a grant is not in it yet.
     pub principal: &'a Principal,
-    /// What a token says of the room.
+    /// What a token says of the room, or auth without one.
     pub grant: Option<Grant>,
+    /// Whether the grant came with a token, which its client may renew.
+    pub refreshable: bool,
     /// Whether the server wants it, not the client.
     pub by_server: bool,
     /// What is left of the bytes that may stand in the answer.
@@ -80,7 +84,7 @@ pub async fn run(
         }
         Ok(None) => {}
         Err(Refusal::Error(error)) => connection.refuse(id, error),
-        Err(Refusal::Close(code, reason)) => connection.close(code, reason),
+        Err(Refusal::Close(code, reason)) => connection.close(code, &reason),
     }
 }
 
@@ -107,7 +111,7 @@ fn check(
     room: &RoomName,
 ) -> Result<(), Refusal> {
     if !matches!(request.delta.as_str(), "" | "fossil") {
-        return Err(Refusal::Close(CloseCode::BadRequest, "unknown delta"));
+        return Err(Refusal::Close(CloseCode::BadRequest, "unknown delta".to_owned()));
     }
     let error = if request.kind != 0 {
         ErrorCode::NotAvailable
@@ -134,10 +138,32 @@ async fn join(
 ) -> Result<Option<Entered>, Refusal> {
     let grant = grant(connection, identity, request, room).await?;
     let (principal, bytes_left) = (&identity.principal, &Cell::new(usize::MAX));
-    let entry = Entry { principal, grant, by_server: false, bytes_left };
+    let refreshable = !request.token.is_empty();
+    let entry = Entry { principal, grant, refreshable, by_server: false, bytes_left };
     enter(connection, request, room, entry)
         .await
         .map_err(|error| Refusal::Error(wire::error_of(&error)))
+}
+
+/// What is said of a room whose kind is guarded to somebody without a token for it.
+async fn authorise(
+    connection: &Connection,
+    identity: &Identity,
+    request: &SubscribeRequest,
+    room: &RoomName,
+) -> Result<Grant, Refusal> {
+    let peers = connection.gateway().peers();
+    let principal = Principal { info: Bytes::new(), ..identity.principal.clone() };
+    match peers.authorise(principal, room.clone(), request.data.clone()).await {
+        Ok(Decision::Granted(grant)) => Ok(grant),
+        Ok(Decision::Refused(domain::Refusal::Error { code, message, temporary })) => {
+            Err(Refusal::Error(ErrorBody { code, message, temporary }))
+        }
+        Ok(Decision::Refused(domain::Refusal::Disconnect { reason, reconnect })) => {
+            Err(Refusal::Close(order::code_of(reconnect), reason))
+        }
+        Err(error) => Err(Refusal::Error(wire::error_of(&error))),
+    }
 }
 
 /// What the request's token proves.
@@ -148,14 +174,17 @@ async fn grant(
     room: &RoomName,
 ) -> Result<Option<Grant>, Refusal> {
     if request.token.is_empty() {
-        return Ok(None);
+        return match identity.guarded_kinds.iter().any(|kind| kind == room.kind()) {
+            true => authorise(connection, identity, request, room).await.map(Some),
+            false => Ok(None),
+        };
     }
     let (peers, who) = (connection.gateway().peers(), identity.principal.id.clone());
     match peers.verify_subscription(who, room.clone(), request.token.clone()).await {
         Ok(grant) => Ok(Some(grant)),
         Err(error) => Err(match error.reason {
             ErrorReason::InvalidCredential => Refusal::Error(ErrorCode::PermissionDenied.body()),
-            ErrorReason::PermissionDenied => Refusal::Close(CloseCode::InvalidToken, ""),
+            ErrorReason::PermissionDenied => Refusal::Close(CloseCode::InvalidToken, String::new()),
             _ => Refusal::Error(wire::error_of(&error)),
         }),
     }
@@ -172,7 +201,7 @@ pub(super) async fn enter(
     entry: Entry<'_>,
 ) -> Result<Option<Entered>, Error> {
     let authorised_ms = now_ms();
-    let terms = Rc::new(Terms::new(entry.by_server, entry.grant.as_ref()));
+    let terms = Rc::new(Terms::new(entry.by_server, entry.refreshable, entry.grant.as_ref()));
     let grants = terms.granted.then(|| room.clone()).into_iter().collect();
     let principal = Principal { grants, info: Bytes::new(), ..entry.principal.clone() };
     let id = principal.id.clone();
@@ -210,7 +239,9 @@ pub(super) async fn enter(
     connection.worker().register(&seated, member.clone());
     connection.complete_subscription(member.clone(), terms.clone());
     let data = entry.grant.map(|grant| grant.data).unwrap_or_default();
-    let (expires, ttl) = ttl_of(terms.until_ms.get(), now_ms());
+    // Whose grant came without a token has none to renew, and asks again when it is told of the end.
+    let told = terms.until_ms.get().filter(|_| terms.refreshable);
+    let (expires, ttl) = ttl_of(told, now_ms());
     let result = SubscribeResult { expires, ttl, data, ..result(request, &joined, start) };
     Ok(Some(Entered { member, terms, result }))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use domain::{ConnectionId, Session};
 use futures_util::StreamExt;
@@ -21,6 +21,7 @@ use super::timer::Clock;
 use super::writer::{SocketBody, Writer, WriterLimits};
 use super::{Connection, Manner, reader};
 use crate::http::Upgrade;
+use crate::http::address::Caller;
 use crate::worker::{Worker, WorkerSlot};
 
 /// Makes a connection of an upgrade request that was let in. Must run on a worker's thread, in an
@@ -49,7 +50,12 @@ pub fn open(
         .max_continuation_size(config.message_bytes_max);
 
     let carrier = Carrier::WebSocket(upgrade.format);
-    let manner = Manner { carrier, native_pings: upgrade.native_pings, session: None };
+    let manner = Manner {
+        carrier,
+        native_pings: upgrade.native_pings,
+        session: None,
+        address: upgrade.address,
+    };
     let (connection, writer) = begin(&worker, manner);
     actix_web::rt::spawn(reader::run(connection, SocketFrames::new(messages, report)));
     Ok(response.map_body(|_, library| BoxBody::new(SocketBody::new(writer, Some(library)))))
@@ -65,7 +71,8 @@ pub fn open_stream(
     let worker = worker_of(request)?;
     let session = Session::from_bytes(rand::random());
     let letterbox = worker.gateway().sessions().open(session);
-    let manner = Manner { carrier, native_pings: false, session: Some(session) };
+    let address = request.extensions().get::<Caller>().map(|caller| caller.0);
+    let manner = Manner { carrier, native_pings: false, session: Some(session), address };
     let (connection, writer) = begin(&worker, manner);
     if let Some(opening) = carrier.opening() {
         writer.reply(opening);

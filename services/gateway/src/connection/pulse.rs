@@ -61,14 +61,16 @@ impl Connection {
     /// Sees to it that the end of its credential is noticed, once its grace is over too.
     pub fn arm_expiry(&self, identity: &Identity) {
         if let Some(expires_at) = identity.expires_at_ms.get() {
-            self.look_at(&self.expiry_look, Clock::Expiry, self.end_of(expires_at));
+            let end = self.end_of(expires_at, identity.refreshable);
+            self.look_at(&self.expiry_look, Clock::Expiry, end);
         }
     }
 
     /// The same for the token of a subscription.
     pub fn arm_subscription(&self, terms: &Terms) {
         if let Some(until_ms) = terms.until_ms.get() {
-            self.look_at(&self.subscriptions_look, Clock::Subscriptions, self.end_of(until_ms));
+            let end = self.end_of(until_ms, terms.refreshable);
+            self.look_at(&self.subscriptions_look, Clock::Subscriptions, end);
         }
     }
 
@@ -109,13 +111,15 @@ impl Connection {
         self.worker.set_clock(wait, self.id, clock);
     }
 
-    fn end_of(&self, until_ms: i64) -> i64 {
-        until_ms.saturating_add(self.settings().expiry_grace_ms as i64)
+    /// The grace is for a fresh token; where none can come there is none.
+    fn end_of(&self, until_ms: i64, refreshable: bool) -> i64 {
+        let grace_ms = if refreshable { self.settings().expiry_grace_ms } else { 0 };
+        until_ms.saturating_add(grace_ms as i64)
     }
 
     /// When to look again at a token that ended at `until_ms`; `None`: its time is over.
-    fn again(&self, until_ms: i64) -> Option<i64> {
-        let (now, end) = (now_ms(), self.end_of(until_ms));
+    fn again(&self, until_ms: i64, refreshable: bool) -> Option<i64> {
+        let (now, end) = (now_ms(), self.end_of(until_ms, refreshable));
         if now < end {
             return Some(end);
         }
@@ -129,7 +133,7 @@ impl Connection {
         self.expiry_look.set(None);
         let Some(identity) = self.identity() else { return };
         let Some(expires_at) = identity.expires_at_ms.get() else { return };
-        match self.again(expires_at) {
+        match self.again(expires_at, identity.refreshable) {
             Some(at_ms) => self.look_at(&self.expiry_look, Clock::Expiry, at_ms),
             None => self.close(CloseCode::Expired, ""),
         }
@@ -139,7 +143,7 @@ impl Connection {
         self.subscriptions_look.set(None);
         for (member, terms) in self.live() {
             let Some(until_ms) = terms.until_ms.get() else { continue };
-            match self.again(until_ms) {
+            match self.again(until_ms, terms.refreshable) {
                 Some(at_ms) => {
                     self.look_at(&self.subscriptions_look, Clock::Subscriptions, at_ms);
                 }

@@ -29,6 +29,8 @@ pub struct Terms {
     pub overrides: Overrides,
     /// When it ends, Unix milliseconds.
     pub until_ms: Cell<Option<i64>>,
+    /// Whether its client has a token to renew before that.
+    pub refreshable: bool,
     /// Whether presence was told of it.
     entered: Cell<bool>,
 }
@@ -44,12 +46,13 @@ pub(super) enum Subscription {
 
 impl Terms {
     /// The terms of a grant, or of a subscribe without one.
-    pub fn new(by_server: bool, grant: Option<&Grant>) -> Self {
+    pub fn new(by_server: bool, refreshable: bool, grant: Option<&Grant>) -> Self {
         let none = Self { by_server, ..Self::default() };
         match grant {
             None => none,
             Some(grant) => Self {
                 granted: true,
+                refreshable,
                 info: grant.info.clone(),
                 overrides: grant.overrides,
                 until_ms: Cell::new(grant.until_ms),

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use domain::ErrorReason;
 use wire::Format;
 
+use super::address::Caller;
 use super::admission::{self, Query, Refusal, count};
 use super::{ApiError, HttpState, body, wrong_method};
 use crate::connection::carrier::Carrier;
@@ -97,7 +98,9 @@ async fn first_frame(
         return Err(("not_offered", ApiError::new(StatusCode::NOT_FOUND, reason, message)));
     }
     let mut query = Query::read(request.query_string());
-    admission::admit(request, http, &query)?;
+    if let Some(address) = admission::admit(request, http, &query)? {
+        request.extensions_mut().insert(Caller(address));
+    }
     let malformed = |error| ("malformed", error);
     if !by_address {
         let wait = Duration::from_millis(http.frames.timeout_ms);

@@ -12,9 +12,10 @@ use async_trait::async_trait;
 use bus::{Bus, Outbound};
 use bytes::Bytes;
 use domain::{
-    Body, Credential, Envelope, Epoch, Error, ErrorReason, Event, Grant, Item, JoinLeave, LeaseId,
-    MessageId, Order, Position, Principal, PrincipalId, Recovery, Result, Rights, RoomBatch, RoomEvent,
-    RoomName, RoomSettings, RoomTraffic, Signal, Tags, Verified,
+    Admission, Admitted, Body, Credential, Decision, Envelope, Epoch, Error, ErrorReason, Event,
+    Grant, Item, JoinLeave, LeaseId, MessageId, Order, Position, Principal, PrincipalId, Recovery,
+    Refusal, Result, Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Signal, Tags,
+    Verified,
 };
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
@@ -49,6 +50,15 @@ pub struct FakeAuth {
     pub info: Mutex<Bytes>,
     /// What each token says of rooms from now on.
     pub rooms: Mutex<Vec<Grant>>,
+    /// What somebody behind it says to everybody who asks; `None` is a yes.
+    pub refusal: Mutex<Option<Refusal>>,
+    /// Kinds of rooms that it wants to be asked for.
+    pub guarded: Mutex<Vec<String>>,
+    /// How long its grants hold.
+    pub grant_ttl_ms: Mutex<Option<i64>>,
+    /// Who wished for which room, and the application's own bytes.
+    pub asked: Mutex<Vec<(String, Bytes)>>,
+    pub admissions: Mutex<Vec<Admission>>,
 }
 
 fn invalid(text: &str) -> Error {
@@ -83,6 +93,34 @@ impl Auth for FakeAuth {
                 Ok(Verified { principal, expires_at_ms, rooms: self.rooms.lock().clone() })
             }
         }
+    }
+
+    async fn admit(&self, call: Call, admission: Admission) -> Result<Decision<Admitted>> {
+        self.admissions.lock().push(admission.clone());
+        if let Some(refusal) = self.refusal.lock().clone() {
+            return Ok(Decision::Refused(refusal));
+        }
+        let verified = self.verify(call, admission.credential()).await?;
+        let guarded_kinds = self.guarded.lock().clone();
+        Ok(Decision::Granted(Admitted { verified, guarded_kinds }))
+    }
+
+    async fn authorise(
+        &self,
+        _: Call,
+        principal: Principal,
+        room: RoomName,
+        data: Bytes,
+    ) -> Result<Decision<Grant>> {
+        self.asked.lock().push((format!("{} {room}", principal.id.user()), data));
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("auth is away"));
+        }
+        if let Some(refusal) = self.refusal.lock().clone() {
+            return Ok(Decision::Refused(refusal));
+        }
+        let until_ms = (*self.grant_ttl_ms.lock()).map(|ttl| now_ms() + ttl);
+        Ok(Decision::Granted(Grant { until_ms, data: "{\"v\":1}".into(), ..Grant::new(room) }))
     }
 
     async fn verify_subscription(

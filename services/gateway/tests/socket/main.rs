@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "a failed test is how a test speaks"
 )]
+mod backend;
 mod fakes;
 mod harness;
 mod life;

@@ -2,26 +2,19 @@
 //!
 //! Known: `iss`, `sub`, `exp`, `nbf`, `iat`, `aud`, `expire_at`, `info`, `b64info`; for connections
 //! `channels` and `subs`; for rooms `channel` and `override`. `jti` and `meta` are neither looked
-//! at nor sent. A channel that cannot be a room's name is left out. What is asked by `override` for
-//! recovery and positioning every room with a log has anyway.
+//! at nor sent. A channel that cannot be a room's name is left out.
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::{Grant, INFO_BYTES_MAX, Overrides, Result, RoomName};
+use domain::{Error, Grant, Result, RoomName};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::config::is_reserved;
+use crate::grant::{Options, Override, ROOMS_MAX, end, json, overrides};
 use crate::role;
 use crate::token::bad;
 use crate::token::claims::{is_plain, is_time, milliseconds, shown_name};
-
-/// Most rooms that a token may subscribe to.
-pub const ROOMS_MAX: usize = 128;
-/// Deepest JSON that is shown or told.
-const JSON_DEPTH_MAX: usize = 32;
 
 /// The claims as sent. A claim that stands twice is an error, and so is `null` for a known one
 /// that says who, where or until when.
@@ -53,32 +46,6 @@ pub struct OwnClaims {
     rest: Map<String, Value>,
 }
 
-/// What `subs` says of one channel.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Options {
-    info: Value,
-    b64info: Option<String>,
-    data: Value,
-    b64data: Option<String>,
-    expire_at: Option<f64>,
-    #[serde(rename = "override")]
-    overrides: Option<Override>,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-struct Override {
-    presence: Option<Flag>,
-    join_leave: Option<Flag>,
-    force_push_join_leave: Option<Flag>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Flag {
-    value: bool,
-}
-
 impl OwnClaims {
     /// Whether the claims make sense, the end apart; `early_s` is how new a token may be.
     pub fn check(&self, now_s: f64, early_s: f64) -> Result<()> {
@@ -94,7 +61,7 @@ impl OwnClaims {
         if self.exp.is_some_and(|exp| !is_time(exp)) {
             return Err(bad("the token's end is no time"));
         }
-        end(self.expire_at).map(|_| ())
+        end(self.expire_at).map(|_| ()).map_err(wrong)
     }
 
     /// Who vouches for the subject.
@@ -129,13 +96,13 @@ impl OwnClaims {
 
     /// What others see of the user; empty for nothing but the name.
     pub fn info(&self) -> Result<Bytes> {
-        json(&self.info, self.b64info.as_deref())
+        json(&self.info, self.b64info.as_deref()).map_err(wrong)
     }
 
     /// When what it opens ends, Unix milliseconds: `expire_at` if it says so (0: never), else `exp`.
     pub fn until_ms(&self) -> Result<Option<i64>> {
         match self.expire_at {
-            Some(_) => end(self.expire_at),
+            Some(_) => end(self.expire_at).map_err(wrong),
             None => Ok(self.exp.map(milliseconds)),
         }
     }
@@ -169,13 +136,7 @@ impl OwnClaims {
         let mut grants = Vec::new();
         for (name, options) in subs {
             let Ok(room) = RoomName::parse(name) else { continue };
-            grants.push(Grant {
-                room,
-                until_ms: end(options.expire_at)?,
-                info: json(&options.info, options.b64info.as_deref())?,
-                data: json(&options.data, options.b64data.as_deref())?,
-                overrides: overrides(options.overrides),
-            });
+            grants.push(options.grant(room).map_err(wrong)?);
         }
         let plain = plain.into_iter().filter_map(|name| RoomName::parse(name).ok());
         grants.extend(plain.map(Grant::new));
@@ -192,63 +153,18 @@ where
     T::deserialize(from).map(Some)
 }
 
-/// An end of its own, Unix milliseconds; 0 is none.
-fn end(expire_at: Option<f64>) -> Result<Option<i64>> {
-    match expire_at {
-        None => Ok(None),
-        Some(0.0) => Ok(None),
-        Some(at) if is_time(at) => Ok(Some(milliseconds(at))),
-        Some(_) => Err(bad("the token's expire_at is no time")),
-    }
-}
-
-fn overrides(wish: Option<Override>) -> Overrides {
-    let wish = wish.unwrap_or_default();
-    let value = |flag: Option<Flag>| flag.map(|flag| flag.value);
-    Overrides {
-        presence: value(wish.presence),
-        join_leave: value(wish.join_leave),
-        push_join_leave: value(wish.force_push_join_leave),
-    }
-}
-
-/// JSON in one line, from a claim or its twin in base64; empty for `null` and nothing. Binary
-/// content is refused: half of the clients could not be shown it.
-fn json(value: &Value, base64: Option<&str>) -> Result<Bytes> {
-    let decoded;
-    let value = match base64.filter(|text| !text.is_empty()) {
-        None => value,
-        Some(text) => {
-            let bytes = STANDARD.decode(text).ok();
-            decoded = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            decoded.as_ref().ok_or_else(|| bad("the token has base64 that holds no JSON"))?
-        }
-    };
-    if value.is_null() {
-        return Ok(Bytes::new());
-    }
-    let text = value.to_string();
-    if text.len() > INFO_BYTES_MAX || depth(value) > JSON_DEPTH_MAX {
-        return Err(bad("the token has JSON that is too large to be shown"));
-    }
-    Ok(text.into())
-}
-
-/// How deep a value nests; the parser has bounded it already.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
-        _ => 0,
-    }
+/// A mistake in the token.
+fn wrong(why: &'static str) -> Error {
+    bad(&format!("the token has {why}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::ErrorReason;
+    use domain::{ErrorReason, INFO_BYTES_MAX};
     use serde_json::json;
 
     use super::*;
+    use crate::grant::JSON_DEPTH_MAX;
 
     fn claims(value: Value) -> OwnClaims {
         serde_json::from_value(value).unwrap()
