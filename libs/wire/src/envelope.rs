@@ -10,7 +10,7 @@ use crate::{
     ClientInfo, Command, ConnectRequest, ConnectResult, DecodeError, DisconnectPush, ErrorBody,
     HEADERS_MAX, HistoryRequest, HistoryResult, PresenceResult, PresenceStatsResult, Publication,
     PublishRequest, Push, PushBody, RefreshPush, RefreshRequest, RefreshResult, Reply, ReplyBody,
-    Request, RpcRequest, RpcResult, SendRequest, SubRefreshRequest, SubRefreshResult,
+    Request, RpcRequest, RpcResult, SUBS_MAX, SendRequest, SubRefreshRequest, SubRefreshResult,
     SubscribePush, SubscribeRequest, SubscribeResult,
 };
 
@@ -143,7 +143,9 @@ impl RawCommand {
         let legal = match &request {
             None => id == 0,
             Some(Request::Send(_)) => true,
-            Some(Request::Connect(connect)) => id > 0 && connect.headers.len() <= HEADERS_MAX,
+            Some(Request::Connect(connect)) => {
+                id > 0 && connect.headers.len() <= HEADERS_MAX && connect.subs.len() <= SUBS_MAX
+            }
             Some(_) => id > 0,
         };
         if legal { Ok(Command { id, request }) } else { Err(DecodeError::Malformed) }

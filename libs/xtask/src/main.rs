@@ -1,10 +1,13 @@
-//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | faults`.
+//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | faults | fuzz |
+//! autobahn`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
+mod autobahn;
 mod bench;
 mod ci;
 mod faults;
+mod fuzz;
 mod r#gen;
 mod parts;
 mod report;
@@ -67,6 +70,13 @@ enum Verb {
         /// Only tests with one of these in their names.
         only: Vec<String>,
     },
+    /// The targets of `libs/fuzz` under libFuzzer.
+    Fuzz(fuzz::Wish),
+    /// The Autobahn suite against a socket that echoes.
+    Autobahn {
+        /// Only such cases, as `1.*`.
+        only: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,6 +89,8 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(&shell),
         Verb::Bench { only } => bench::run(&shell, &only),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
+        Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
+        Verb::Autobahn { only } => autobahn::run(&shell, &only),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

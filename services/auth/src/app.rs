@@ -12,7 +12,6 @@ use domain::{
     Admission, Admitted, Credential, Decision, Error, ErrorReason, Grant, Principal, PrincipalId,
     Result, RoomName, Verified,
 };
-use openidconnect::core::CoreJsonWebKeySet;
 use rpc::Call;
 use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
 use secrecy::ExposeSecret;
@@ -85,7 +84,9 @@ pub async fn start_with_keys(
     let mut trusted = Vec::new();
     for issuer in config.issuers {
         let keys = match given.iter().find(|given| given.issuer == issuer.url) {
-            Some(given) => Arc::new(KeyRing::given(read(&given.jwks)?)),
+            Some(given) => {
+                Arc::new(KeyRing::given(key::read(&given.jwks).context("the given key set")?))
+            }
             None => {
                 let source = KeySource::new(&issuer, timeout)
                     .with_context(|| format!("auth.issuers: {}", issuer.url))?;
@@ -106,11 +107,6 @@ pub async fn start_with_keys(
     let backend = Backend::open(&config.backend).context("auth.backend")?;
     let tokens = TokenVerifier::new(trusted, own, config.leeway_ms / 1000);
     Ok(Arc::new(AuthService { tokens, anonymous, api_keys, backend }))
-}
-
-fn read(jwks: &str) -> anyhow::Result<key::KeyMap> {
-    let set: CoreJsonWebKeySet = serde_json::from_str(jwks).context("the given key set")?;
-    Ok(key::usable(&set)?)
 }
 
 /// Until when somebody else may be asked, so that the answer is back in time.

@@ -5,11 +5,11 @@
 pub mod carrier;
 pub mod frame;
 pub mod guard;
-mod handshake;
+pub mod handshake;
 mod lane;
 mod pulse;
-mod reader;
-mod source;
+pub mod reader;
+pub mod source;
 pub mod subscription;
 pub mod timer;
 pub mod writer;

@@ -4,9 +4,9 @@
 //! thin: they check what they were given, call another service and answer with JSON. No rule of
 //! rooms or identity lives here, and nothing is read from cookies.
 pub mod address;
-mod admission;
+pub mod admission;
 pub mod api;
-mod auth;
+pub mod auth;
 mod body;
 mod config;
 mod docs;

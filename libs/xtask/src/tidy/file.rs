@@ -15,7 +15,7 @@ const EMPTY_NAMES: [&str; 8] =
 pub(super) fn is_generated(path: &str) -> bool {
     let parts = || path.split('/');
     let name = parts().next_back().unwrap_or_default();
-    parts().any(|part| matches!(part, "generated" | "golden" | "snapshots" | "rendered"))
+    parts().any(|part| matches!(part, "generated" | "golden" | "snapshots" | "rendered" | "corpus"))
         || path.starts_with("docs/reference/")
         || matches!(name, "Cargo.lock" | "package-lock.json" | "LICENSE")
         || name.ends_with(".snap")

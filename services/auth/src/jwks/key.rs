@@ -107,6 +107,12 @@ pub fn usable(set: &CoreJsonWebKeySet) -> Result<KeyMap, BadSet> {
     collect(values, of_issuer)
 }
 
+/// The usable keys of an issuer's set, given as JSON.
+pub fn read(text: &str) -> Result<KeyMap, BadSet> {
+    let set: CoreJsonWebKeySet = serde_json::from_str(text).map_err(|_| BadSet::Unreadable)?;
+    usable(&set)
+}
+
 /// The usable keys of an operator's own set, given as JSON.
 pub fn usable_own(text: &str) -> Result<KeyMap, BadSet> {
     #[derive(serde::Deserialize)]

@@ -16,6 +16,7 @@ use wire::Format;
 
 use super::carrier::Carrier;
 use super::guard::{Guard, GuardLimits};
+use super::reader::{Commands, Take};
 use super::source::{Requests, SocketFrames};
 use super::timer::Clock;
 use super::writer::{SocketBody, Writer, WriterLimits};
@@ -38,17 +39,20 @@ pub fn open(
         frame_timeout: Duration::from_millis(config.frame_timeout_ms),
         ..GuardLimits::default()
     };
-    let (guard, report) = Guard::new(payload, limits);
-    let mut guarded = Payload::Stream { payload: guard.boxed_local() };
-    let guarded = web::Payload::from_request(request, &mut guarded).into_inner()?;
-    let subprotocols: Vec<&str> = upgrade.subprotocol.into_iter().collect();
-    let (response, _session, messages) =
-        actix_ws::handle_with_protocols(request, guarded, &subprotocols)?;
-    let messages = messages
-        .max_frame_size(config.message_bytes_max)
-        .aggregate_continuations()
-        .max_continuation_size(config.message_bytes_max);
+    open_with(request, payload, upgrade, limits, Commands)
+}
 
+/// The same, with other bounds and with other messages than commands: for tools of tests, which
+/// speak through all of a connection's parts but the commands.
+pub fn open_with(
+    request: &HttpRequest,
+    payload: web::Payload,
+    upgrade: Upgrade,
+    limits: GuardLimits,
+    take: impl Take,
+) -> actix_web::Result<HttpResponse> {
+    let worker = worker_of(request)?;
+    let (response, frames) = accept(request, payload, upgrade.subprotocol, limits)?;
     let carrier = Carrier::WebSocket(upgrade.format);
     let manner = Manner {
         carrier,
@@ -57,8 +61,29 @@ pub fn open(
         address: upgrade.address,
     };
     let (connection, writer) = begin(&worker, manner);
-    actix_web::rt::spawn(reader::run(connection, SocketFrames::new(messages, report)));
+    actix_web::rt::spawn(reader::run(connection, frames, take));
     Ok(response.map_body(|_, library| BoxBody::new(SocketBody::new(writer, Some(library)))))
+}
+
+/// Answers an upgrade and reads its socket: the guard, and the library's parser behind it. The
+/// frames end when the answer's body is dropped.
+pub fn accept(
+    request: &HttpRequest,
+    payload: web::Payload,
+    subprotocol: Option<&'static str>,
+    limits: GuardLimits,
+) -> actix_web::Result<(HttpResponse, SocketFrames)> {
+    let (guard, report) = Guard::new(payload, limits);
+    let mut guarded = Payload::Stream { payload: guard.boxed_local() };
+    let guarded = web::Payload::from_request(request, &mut guarded).into_inner()?;
+    let subprotocols: Vec<&str> = subprotocol.into_iter().collect();
+    let (response, _session, messages) =
+        actix_ws::handle_with_protocols(request, guarded, &subprotocols)?;
+    let messages = messages
+        .max_frame_size(limits.message_bytes_max)
+        .aggregate_continuations()
+        .max_continuation_size(limits.message_bytes_max);
+    Ok((response, SocketFrames::new(messages, report)))
 }
 
 /// Makes a connection of a request that was let in and whose body was `first`: its answer's body
@@ -78,7 +103,7 @@ pub fn open_stream(
         writer.reply(opening);
     }
     let source = Requests::new(first, letterbox, writer.clone());
-    actix_web::rt::spawn(reader::run(connection, source));
+    actix_web::rt::spawn(reader::run(connection, source, Commands));
     let content_type = match carrier {
         Carrier::Events => "text/event-stream",
         carrier => match carrier.format() {

@@ -1,11 +1,12 @@
-//! The task that owns a connection: reads frames, hands commands on, and ends it.
+//! The task that owns a connection: reads messages, hands commands on, and ends it.
 //!
-//! Commands of one frame and of later ones are taken in order; what follows a connect waits for
+//! What a message means is a [`Take`]'s affair: [`Commands`] for every connection that ships. Commands of one frame and of later ones are taken in order; what follows a connect waits for
 //! its answer. The end has one place: leave the rooms, flush, close frame, a bounded wait for the
 //! peer's answer, drop.
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::Departure;
 use wire::{CloseCode, Command, Request};
 
@@ -27,9 +28,49 @@ enum End {
     Lost,
 }
 
+/// What is done with the messages of a connection.
+pub trait Take: 'static {
+    /// Takes a whole message, `text` if it came as text. What it refuses closes the connection.
+    /// Given up when the connection is to end.
+    fn take(
+        &self,
+        connection: &Rc<Connection>,
+        message: Bytes,
+        text: bool,
+    ) -> impl Future<Output = Result<(), Refused>>;
+}
+
+/// Why a message closes its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused(pub CloseCode, pub &'static str);
+
+/// Takes messages as frames of commands, text or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Commands;
+
+impl Take for Commands {
+    async fn take(
+        &self,
+        connection: &Rc<Connection>,
+        message: Bytes,
+        _: bool,
+    ) -> Result<(), Refused> {
+        let most = connection.settings().commands_per_frame_max;
+        let commands = connection.carrier().format().decode(&message, most);
+        let malformed = |_| Refused(CloseCode::BadRequest, "malformed frame");
+        for command in commands.map_err(malformed)? {
+            if connection.asked_to_end() {
+                break;
+            }
+            accept(connection, command).await;
+        }
+        Ok(())
+    }
+}
+
 /// Reads until the connection ends, then ends it.
-pub async fn run(connection: Rc<Connection>, mut source: impl Source) {
-    let end = read(&connection, &mut source).await;
+pub async fn run(connection: Rc<Connection>, mut source: impl Source, take: impl Take) {
+    let end = read(&connection, &mut source, &take).await;
     match end {
         End::Ours(ending) => {
             if ending.when_answered {
@@ -54,15 +95,16 @@ pub async fn run(connection: Rc<Connection>, mut source: impl Source) {
     connection.writer.finish();
 }
 
-async fn read(connection: &Rc<Connection>, source: &mut impl Source) -> End {
+async fn read(connection: &Rc<Connection>, source: &mut impl Source, take: &impl Take) -> End {
     loop {
         let arrival = tokio::select! {
             biased;
             () = connection.ended.notified() => return wish(connection),
             arrival = source.next() => arrival,
         };
-        let frame = match arrival {
-            Arrival::Frame(frame) => frame,
+        let (message, text) = match arrival {
+            Arrival::Text(message) => (message, true),
+            Arrival::Binary(message) => (message, false),
             Arrival::Ping(payload) => {
                 connection.push_reply(frame::pong(&payload));
                 continue;
@@ -78,15 +120,13 @@ async fn read(connection: &Rc<Connection>, source: &mut impl Source) -> End {
             Arrival::Closed(code) => return End::Theirs(code),
             Arrival::Lost => return End::Lost,
         };
-        let most = connection.settings().commands_per_frame_max;
-        let Ok(commands) = connection.carrier().format().decode(&frame, most) else {
-            return ours(CloseCode::BadRequest, "malformed frame");
-        };
-        for command in commands {
-            tokio::select! {
-                biased;
-                () = connection.ended.notified() => return wish(connection),
-                () = accept(connection, command) => {}
+        tokio::select! {
+            biased;
+            () = connection.ended.notified() => return wish(connection),
+            taken = take.take(connection, message, text) => {
+                if let Err(Refused(code, reason)) = taken {
+                    return ours(code, reason);
+                }
             }
         }
     }

@@ -13,9 +13,12 @@ use super::writer::Writer;
 use crate::sessions::Letterbox;
 
 /// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
-    /// Commands.
-    Frame(Bytes),
+    /// A whole text message.
+    Text(Bytes),
+    /// A whole binary message, or a request's body.
+    Binary(Bytes),
     /// A native ping, to be answered with its payload.
     Ping(Bytes),
     /// A native pong.
@@ -31,10 +34,10 @@ pub enum Arrival {
 /// See the file's head.
 pub trait Source {
     /// What comes next. Nothing is lost by whoever stops waiting.
-    async fn next(&mut self) -> Arrival;
+    fn next(&mut self) -> impl Future<Output = Arrival>;
 
     /// Waits until the peer has taken our close. Without a bound.
-    async fn closed(&mut self);
+    fn closed(&mut self) -> impl Future<Output = ()>;
 }
 
 /// The frames of a WebSocket.
@@ -65,17 +68,21 @@ impl Source for SocketFrames {
             code = self.report.refused() => return Arrival::Refused(code),
         };
         match message {
-            Some(Ok(AggregatedMessage::Text(text))) => Arrival::Frame(text.into_bytes()),
-            Some(Ok(AggregatedMessage::Binary(bytes))) => Arrival::Frame(bytes),
+            Some(Ok(AggregatedMessage::Text(text))) => Arrival::Text(text.into_bytes()),
+            Some(Ok(AggregatedMessage::Binary(bytes))) => Arrival::Binary(bytes),
             Some(Ok(AggregatedMessage::Ping(payload))) => Arrival::Ping(payload),
             Some(Ok(AggregatedMessage::Pong(_))) => Arrival::Pong,
             Some(Ok(AggregatedMessage::Close(reason))) => {
                 Arrival::Closed(reason.map(|reason| u16::from(reason.code)))
             }
-            // The guard knows better why a stream broke off that it cut itself.
-            Some(Err(error)) => {
-                self.report.close_code().map_or_else(|| fault(&error), Arrival::Refused)
-            }
+            Some(Err(error)) => match (fault(&error), self.report.close_code()) {
+                // Text that stood before what the guard refused: the same code wherever the cuts
+                // between two reads lie.
+                (text @ Arrival::Refused(CloseCode::InvalidText), _) => text,
+                // The guard knows better why a stream broke off that it cut itself.
+                (_, Some(code)) => Arrival::Refused(code),
+                (other, None) => other,
+            },
             None => self.report.close_code().map_or(Arrival::Lost, Arrival::Refused),
         }
     }
@@ -99,12 +106,12 @@ impl Requests {
 impl Source for Requests {
     async fn next(&mut self) -> Arrival {
         if let Some(first) = self.first.take() {
-            return Arrival::Frame(first);
+            return Arrival::Binary(first);
         }
         tokio::select! {
             biased;
             () = self.writer.lost() => Arrival::Lost,
-            frame = self.letterbox.next() => frame.map_or(Arrival::Lost, Arrival::Frame),
+            frame = self.letterbox.next() => frame.map_or(Arrival::Lost, Arrival::Binary),
         }
     }
 
@@ -116,8 +123,10 @@ fn fault(error: &ProtocolError) -> Arrival {
     let code = match error {
         ProtocolError::Overflow => CloseCode::TooBig,
         ProtocolError::Io(error) => match error.get_ref() {
-            Some(inner) if inner.is::<std::str::Utf8Error>() => CloseCode::InvalidText,
             Some(inner) if inner.is::<actix_web::error::PayloadError>() => return Arrival::Lost,
+            // The library's word for text that is no UTF-8, in one frame or in fragments. It is
+            // also its word for reserved bits, which the guard has refused before.
+            _ if error.kind() == std::io::ErrorKind::InvalidData => CloseCode::InvalidText,
             _ if error.to_string().contains("continuation size") => CloseCode::TooBig,
             _ => CloseCode::Protocol,
         },

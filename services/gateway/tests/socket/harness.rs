@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::ServiceConfig;
 use bus::{BusConfig, MemoryBus};
 use gateway::{Front, Gateway, GatewayConfig, GatewayDeps};
 use rpc::RpcConfig;
@@ -33,7 +34,17 @@ pub struct Running {
 pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
     let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
     let rooms = Arc::new(FakeRooms::new(bus.clone()));
-    start_with((Arc::default(), rooms, Arc::default(), bus), change).await
+    start_with((Arc::default(), rooms, Arc::default(), bus), change, |_| {}).await
+}
+
+/// The same with routes of its own beside the gateway's.
+pub async fn start_serving(
+    change: impl FnOnce(&mut GatewayConfig),
+    extra: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
+) -> Running {
+    let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
+    let rooms = Arc::new(FakeRooms::new(bus.clone()));
+    start_with((Arc::default(), rooms, Arc::default(), bus), change, extra).await
 }
 
 /// Starts another gateway on the parts of one that runs. Each has a presence of its own, which
@@ -41,7 +52,7 @@ pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> Running {
 pub async fn start_beside(running: &Running, change: impl FnOnce(&mut GatewayConfig)) -> Running {
     let presence = Arc::new(running.presence.beside());
     let (auth, rooms) = (running.auth.clone(), running.rooms.clone());
-    start_with((auth, rooms, presence, running.bus.clone()), change).await
+    start_with((auth, rooms, presence, running.bus.clone()), change, |_| {}).await
 }
 
 type Parts = (Arc<FakeAuth>, Arc<FakeRooms>, Arc<FakePresence>, Arc<MemoryBus>);
@@ -49,6 +60,7 @@ type Parts = (Arc<FakeAuth>, Arc<FakeRooms>, Arc<FakePresence>, Arc<MemoryBus>);
 async fn start_with(
     (auth, rooms, presence, bus): Parts,
     change: impl FnOnce(&mut GatewayConfig),
+    extra: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> Running {
     let mut config = GatewayConfig {
         listen: "127.0.0.1:0".to_owned(),
@@ -70,7 +82,7 @@ async fn start_with(
     let gateway = gateway::start(config, deps, shutdown.clone()).await.unwrap();
     gateway::serve_neighbours(&gateway).await.unwrap();
     let front = Front { readiness: Readiness::new(shutdown.clone()), page: None };
-    let serving = gateway::listen(gateway.clone(), front, |_| {}).unwrap();
+    let serving = gateway::listen(gateway.clone(), front, extra).unwrap();
     let address = serving.addresses[0];
     let server = std::thread::spawn(move || {
         let run = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -6,6 +6,8 @@
     reason = "a failed test is how a test speaks"
 )]
 mod backend;
+mod bad_input;
+mod echo;
 mod fakes;
 mod harness;
 mod life;

@@ -7,14 +7,19 @@ use tokio::time::timeout;
 
 use crate::harness::{Running, SOON, start};
 
-const UPGRADE: &str = "GET /ws HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n\
+const UPGRADE: &str = "HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n";
 
 /// An open socket, its upgrade answered.
 async fn upgraded(running: &Running) -> TcpStream {
+    upgraded_at(running, "/ws").await
+}
+
+/// The same at a path.
+pub async fn upgraded_at(running: &Running, path: &str) -> TcpStream {
     let mut socket = TcpStream::connect(running.address).await.unwrap();
-    socket.write_all(UPGRADE.as_bytes()).await.unwrap();
+    socket.write_all(format!("GET {path} {UPGRADE}").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(timeout(SOON, socket.read_u8()).await.unwrap().unwrap());

@@ -13,7 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::harness::{Running, SOON};
 
 /// A varint.
-fn varint(mut value: u64) -> Vec<u8> {
+pub fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value > 127 {
         bytes.push((value % 128) as u8 + 128);
@@ -90,7 +90,7 @@ impl Fields {
     }
 }
 
-fn take(bytes: &mut &[u8]) -> u64 {
+pub fn take(bytes: &mut &[u8]) -> u64 {
     let end = bytes.iter().position(|byte| byte & 0x80 == 0).expect("a whole varint");
     let (number, rest) = bytes.split_at(end + 1);
     *bytes = rest;

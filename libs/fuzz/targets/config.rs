@@ -1,0 +1,3 @@
+//! The target `config` for libFuzzer; what it proves is said in the library.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::config::run(bytes));

@@ -1,0 +1,3 @@
+//! The target `frames` for libFuzzer; what it proves is said in the library.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::frames::run(bytes));
