@@ -166,7 +166,7 @@ async fn history_is_read_by_position() {
     let answer = port.get_as("ann", "/api/v1/rooms/general/history").await;
     let expected = serde_json::json!({
         "epoch": "e1", "offset": 1, "items": [{
-            "offset": 1, "id": "order-4711", "time_ms": 5, "kind": "message", "gateway": "g1", "data": {"a": 1},
+            "offset": 1, "id": "order-4711", "time_ms": 5, "kind": "message", "gateway": "g1", "data": {"a": 1}, "tags": {},
             "sender": {"issuer": "https://issuer", "subject": "ann", "name": "The ann"},
         }],
     });
