@@ -76,6 +76,11 @@ pub fn decode_system(body: Bytes) -> Result<Option<SystemEvent>, Undecodable> {
             room: room(&act.room)?,
             reason: act.reason,
         },
+        Some(Act::Subscribe(act)) => OrderAct::Subscribe {
+            target: principal(act.target)?,
+            room: room(&act.room)?,
+            data: shown(act.data)?,
+        },
         Some(Act::Notice(notice)) => {
             let level = match notice.level() {
                 core::NoticeLevel::Warning => NoticeLevel::Warning,

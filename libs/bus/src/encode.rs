@@ -54,6 +54,11 @@ pub fn encode_system(event: SystemEvent) -> Vec<u8> {
                 reason,
             })
         }
+        OrderAct::Subscribe { target, room, data } => Act::Subscribe(core::SubscribeOrder {
+            target: Some(principal(target)),
+            room: room.into(),
+            data,
+        }),
         OrderAct::Notice(notice) => {
             let level = match notice.level {
                 NoticeLevel::Info => core::NoticeLevel::Info,
@@ -92,6 +97,7 @@ pub(crate) fn weight(out: &Outbound) -> usize {
                 OrderAct::Disconnect { reason, .. } | OrderAct::Unsubscribe { reason, .. } => {
                     reason.len()
                 }
+                OrderAct::Subscribe { data, .. } => data.len(),
                 OrderAct::Notice(notice) => notice.text.len() + notice.id.len(),
             },
             Outbound::Direct(_, DirectEvent::Disconnect { reason, .. }) => reason.len(),

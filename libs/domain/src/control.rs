@@ -1,4 +1,6 @@
 //! What concerns gateways rather than one room's members: orders and notices.
+use bytes::Bytes;
+
 use crate::{PrincipalId, RoomName};
 
 /// A numbered order to all gateways. The control stream makes it certain, the bus only faster;
@@ -33,6 +35,15 @@ pub enum OrderAct {
         room: RoomName,
         /// Shown to the client. May be empty.
         reason: String,
+    },
+    /// Subscribe every connection of a principal to a room, unless it is subscribed already.
+    Subscribe {
+        /// Whose.
+        target: PrincipalId,
+        /// Which room.
+        room: RoomName,
+        /// Told with it: one JSON value of at most [`crate::INFO_BYTES_MAX`]; empty for nothing.
+        data: Bytes,
     },
     /// Show a notice to every connection.
     Notice(Notice),

@@ -16,7 +16,7 @@ use domain::{
 
 use crate::Call;
 use crate::auth::{CreatedKey, KeyInfo, NewKey};
-use crate::rooms::{Disconnect, History, HistoryPage, Published, Unsubscribe};
+use crate::rooms::{Disconnect, History, HistoryPage, Published, Subscribe, Unsubscribe};
 
 pub use guard::Guard;
 pub use remote::RemoteAdmin;
@@ -100,6 +100,8 @@ pub trait Admin: Send + Sync + 'static {
     async fn disconnect(&self, call: Call, request: Disconnect) -> Result<()>;
     /// Ends a principal's subscriptions to a room, without an item in its log.
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()>;
+    /// Subscribes the connections that a principal has now to a room; see `Rooms::subscribe`.
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()>;
     /// Gives every room, or one, a new epoch: to be called once after a restore from a backup.
     /// Answers how many rooms were renewed.
     async fn renew_epochs(&self, call: Call, by: Principal, room: Option<RoomName>) -> Result<u64>;

@@ -50,6 +50,13 @@ pub trait Rooms: Send + Sync + 'static {
     /// Ends every subscription of a principal to a room, without a kick's item in the log. Admins only. Audited.
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()>;
 
+    /// Subscribes every connection that a principal has now to a room. Admins only. Audited.
+    ///
+    /// `NotFound` if there is no such room and none is made; `PermissionDenied` also for a target
+    /// that is banned, or no member where members alone may join. Answered when it is ordered: the
+    /// gateways obey it soon after, and a connection that may not join is left as it is.
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()>;
+
     /// Opens the stream of heads and orders for one gateway.
     ///
     /// The gateway sends which rooms it holds, from nothing; it gets each of those rooms' heads once
@@ -184,6 +191,19 @@ pub struct Unsubscribe {
     pub room: RoomName,
     /// Shown to the client, 120 bytes at most.
     pub reason: String,
+}
+
+/// An order to subscribe a principal's connections to a room.
+#[derive(Debug, Clone)]
+pub struct Subscribe {
+    /// Who orders it.
+    pub by: Principal,
+    /// Whose.
+    pub target: PrincipalId,
+    /// Which room.
+    pub room: RoomName,
+    /// Told to the client: one JSON value of at most `domain::INFO_BYTES_MAX`; empty for nothing.
+    pub data: Bytes,
 }
 
 /// How a gateway opens its stream.

@@ -75,6 +75,8 @@ pub struct Push {
     pub leave: Option<Value>,
     /// The server ended the subscription.
     pub unsubscribe: Option<Value>,
+    /// The server began a subscription.
+    pub subscribe: Option<Value>,
     /// A message on no channel.
     pub message: Option<Value>,
 }

@@ -9,7 +9,7 @@ pub mod presence_stats;
 pub mod publish;
 pub mod refresh;
 pub mod rpc;
-mod server_side;
+pub mod server_side;
 pub mod sub_refresh;
 pub mod subscribe;
 pub mod unsubscribe;

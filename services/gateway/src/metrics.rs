@@ -18,6 +18,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("roomcast_gateway_room_events_total", "Room events that the bus brought"),
     ("roomcast_gateway_room_events_unwanted_total", "Room events for rooms that are not held"),
     ("roomcast_gateway_orders_total", "Orders obeyed"),
+    ("roomcast_gateway_ordered_subscribes_total", "Subscribes by order, by outcome"),
     ("roomcast_gateway_heads_reopened_total", "Times that the heads stream ended"),
     ("roomcast_gateway_presence_leases_total", "Presence leases taken"),
     ("roomcast_gateway_certificate_reloads_total", "Changed certificates, by outcome"),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::{Order, OrderAct, PrincipalId, RoomName};
 use parking_lot::Mutex;
 use wire::{CloseCode, UnsubscribeCode};
@@ -19,6 +20,36 @@ use crate::worker::inbox::Control;
 const RECENT_MAX: usize = 1_024;
 /// Numbers that the bus brought before the stream.
 const EARLY_MAX: usize = 4_096;
+
+/// How a subscription came to be: orders given after that concern it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Its client or a token asked for it, at this moment of this gateway (Unix milliseconds).
+    Asked(i64),
+    /// The order of this number made it.
+    Ordered(u64),
+}
+
+/// A room that an order subscribes a principal's connections to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OrderedRoom {
+    /// The order's number.
+    pub number: u64,
+    /// The room.
+    pub room: RoomName,
+    /// What the client is told with it; empty for nothing.
+    pub data: Bytes,
+}
+
+impl Origin {
+    /// Whether an order was given after it. Orders are told apart by their numbers, which need no clock.
+    pub fn precedes(self, number: u64, time_ms: i64) -> bool {
+        match self {
+            Self::Asked(at_ms) => at_ms < time_ms,
+            Self::Ordered(by) => by < number,
+        }
+    }
+}
 
 /// See the file's head.
 #[derive(Default)]
@@ -55,7 +86,7 @@ impl Orders {
             return;
         }
         metrics::counter!("roomcast_gateway_orders_total").increment(1);
-        let before_ms = order.time_ms;
+        let (number, before_ms) = (order.number, order.time_ms);
         match order.act {
             OrderAct::Disconnect { target, reason, reconnect } => {
                 let code = code_of(reconnect);
@@ -65,7 +96,12 @@ impl Orders {
                 let reason = if reason.is_empty() { "unsubscribed" } else { &reason };
                 let push = SharedPush::unsubscribe(&room, UnsubscribeCode::Server, reason);
                 let push = Arc::new(push);
-                hub.order(Control::Unsubscribe { target, room, before_ms, push }).await;
+                let order = Control::Unsubscribe { target, room, number, before_ms, push };
+                hub.order(order).await;
+            }
+            OrderAct::Subscribe { target, room, data } => {
+                let ordered = Arc::new(OrderedRoom { number, room, data });
+                hub.order(Control::Subscribe { target, before_ms, ordered }).await;
             }
             OrderAct::Notice(notice) => hub.show_all(notice::push(&notice)).await,
         }
@@ -84,15 +120,28 @@ impl Orders {
         })
     }
 
-    /// Whether an order since a moment ends a principal's subscriptions to a room.
-    pub fn unsubscribes(&self, id: &PrincipalId, name: &RoomName, since_ms: i64) -> Option<()> {
+    /// Whether an order has come that ends a principal's subscription of that origin to a room.
+    pub fn unsubscribes(&self, id: &PrincipalId, name: &RoomName, origin: Origin) -> Option<()> {
         let state = self.state.lock();
         let ends = |order: &&Order| {
-            order.time_ms > since_ms
+            origin.precedes(order.number, order.time_ms)
                 && matches!(&order.act, OrderAct::Unsubscribe { target, room, .. }
                     if target == id && room == name)
         };
         state.recent.iter().find(ends).map(|_| ())
+    }
+
+    /// The rooms that orders since a moment (Unix milliseconds) subscribe a principal to.
+    pub fn subscribes(&self, id: &PrincipalId, since_ms: i64) -> Vec<Arc<OrderedRoom>> {
+        let state = self.state.lock();
+        let recent = state.recent.iter().filter(|order| order.time_ms > since_ms);
+        let ordered = recent.filter_map(|order| match &order.act {
+            OrderAct::Subscribe { target, room, data } if target == id => {
+                Some(OrderedRoom { number: order.number, room: room.clone(), data: data.clone() })
+            }
+            _ => None,
+        });
+        ordered.map(Arc::new).collect()
     }
 
     /// Notes an order; false if it was noted before.
@@ -145,6 +194,21 @@ mod tests {
         assert!(!orders.note(&order(12, 0), true));
         assert_eq!(orders.upto(), Some(12));
         assert!(!orders.note(&order(11, 0), false));
+    }
+
+    #[test]
+    fn what_an_order_made_only_a_later_order_ends_whatever_the_clocks_say() {
+        let orders = Orders::default();
+        let (ann, room) = (PrincipalId::new("i", "ann"), RoomName::parse("general").unwrap());
+        let act = OrderAct::Unsubscribe {
+            target: ann.clone(),
+            room: room.clone(),
+            reason: String::new(),
+        };
+        orders.note(&Order { number: 7, time_ms: 1_000, act }, false);
+        let ended = |origin| orders.unsubscribes(&ann, &room, origin).is_some();
+        assert!(ended(Origin::Ordered(6)) && ended(Origin::Asked(999)));
+        assert!(!ended(Origin::Ordered(8)) && !ended(Origin::Asked(1_000)));
     }
 
     #[test]

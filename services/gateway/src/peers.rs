@@ -16,7 +16,7 @@ use rpc::auth::Auth;
 use rpc::presence::Presence;
 use rpc::rooms::{
     Disconnect, FetchRange, Fetched, History, HistoryPage, Join, Joined, Publish, Published, Rooms,
-    Unsubscribe,
+    Subscribe, Unsubscribe,
 };
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -195,6 +195,13 @@ impl Peers {
     pub async fn unsubscribe(&self, request: Unsubscribe) -> Result<()> {
         let rooms = self.rooms.clone();
         self.call(COMMAND_WAIT, move |call| async move { rooms.unsubscribe(call, request).await })
+            .await
+    }
+
+    /// Subscribes a principal's connections to a room.
+    pub async fn subscribe(&self, request: Subscribe) -> Result<()> {
+        let rooms = self.rooms.clone();
+        self.call(COMMAND_WAIT, move |call| async move { rooms.subscribe(call, request).await })
             .await
     }
 

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use wire::CloseCode;
 
 use crate::app::Gateway;
+use crate::command::server_side;
 use crate::connection::Connection;
 use crate::connection::timer::{Clock, TICK, Wheel};
 use crate::connection::writer::Drained;
@@ -233,11 +234,16 @@ impl Worker {
                         connection.close(CloseCode::ForceReconnect, &reason);
                     }
                 }
-                Control::Unsubscribe { target, room, before_ms, push } => {
+                Control::Unsubscribe { target, room, number, before_ms, push } => {
                     for connection in self.of(&target, i64::MAX) {
-                        if connection.authorised_before(&room, before_ms) {
+                        if connection.subscribed_before(&room, number, before_ms) {
                             connection.end_subscription(&room, &push);
                         }
+                    }
+                }
+                Control::Subscribe { target, before_ms, ordered } => {
+                    for connection in self.of(&target, before_ms) {
+                        server_side::obey(&connection, &ordered);
                     }
                 }
                 Control::System(push) => {

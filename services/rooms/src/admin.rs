@@ -13,7 +13,7 @@ use domain::{
 use rpc::Call;
 use rpc::admin::{Admin, AuditRow, ConnectionsOf, Kick, Member, RoomDetail, RoomInfo, Stats};
 use rpc::auth::{CreatedKey, KeyInfo, NewKey};
-use rpc::rooms::{Disconnect, History, HistoryPage, Published, Unsubscribe};
+use rpc::rooms::{Disconnect, History, HistoryPage, Published, Subscribe, Unsubscribe};
 
 use crate::moderation::{audit, shown};
 use crate::service::{RoomsService, within};
@@ -150,6 +150,10 @@ impl Admin for RoomsService {
 
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()> {
         within(call.deadline, self.moderation.unsubscribe(request)).await
+    }
+
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
+        within(call.deadline, self.moderation.subscribe(request)).await
     }
 
     async fn renew_epochs(&self, call: Call, by: Principal, room: Option<RoomName>) -> Result<u64> {

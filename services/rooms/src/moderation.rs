@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use domain::{
-    Body, Error, ErrorReason, Event, MessageId, OrderAct, Position, Principal, PrincipalId, Result,
-    RoomName,
+    Body, Error, ErrorReason, Event, INFO_BYTES_MAX, MessageId, OrderAct, Position, Principal,
+    PrincipalId, Result, RoomName,
 };
 use rpc::admin::Kick;
-use rpc::rooms::{Disconnect, Unsubscribe};
+use rpc::rooms::{Disconnect, Subscribe, Unsubscribe};
 use rpc::{Call, Deadline};
 use tokio_util::task::TaskTracker;
 
 use crate::digest::digest_of;
 use crate::dispatch::Dispatch;
 use crate::heads::Heads;
-use crate::kinds::Kinds;
+use crate::kinds::{Access, Kinds};
 use crate::log::Log;
 use crate::membership::Membership;
 use crate::store::{Act, Along, Append, Audit, Done, Expel, Needs, Store, no_such_room};
@@ -88,6 +88,39 @@ impl Moderation {
         self.act(Act::Order(order), audit).await.map(drop)
     }
 
+    /// See `rpc::rooms::Rooms::subscribe`.
+    pub(crate) async fn subscribe(&self, request: Subscribe) -> Result<()> {
+        let Subscribe { by, target, room, data } = request;
+        let on = format!("room={room} target={}", shown(&target));
+        let audit = audit(&by.id, "subscribe", on);
+        self.admins_only(&by, &audit).await?;
+        let checked = match readable(&data) {
+            Ok(()) => self.may_be_subscribed(&room, &target).await,
+            unreadable => unreadable,
+        };
+        if let Err(refused) = checked {
+            self.note(&audit, &refused).await;
+            return Err(refused);
+        }
+        let order = OrderAct::Subscribe { target, room, data };
+        self.act(Act::Order(order), audit).await.map(drop)
+    }
+
+    /// Whether a room would take somebody in whom an admin brings, as far as can be told here: roles
+    /// stand in the tokens of the connections.
+    async fn may_be_subscribed(&self, room: &RoomName, target: &PrincipalId) -> Result<()> {
+        let refuse = |text| Err(Error::new(ErrorReason::PermissionDenied, text));
+        let kind = self.kinds.of(room).map_err(|_| no_such_room())?;
+        match self.membership.view(room, target).await? {
+            Some(view) if view.banned => refuse("the principal is banned from the room"),
+            Some(view) if kind.join == Access::Members && !view.member => {
+                refuse("the principal is no member of the room")
+            }
+            None if !kind.auto_create || kind.join == Access::Members => Err(no_such_room()),
+            _ => Ok(()),
+        }
+    }
+
     /// See `rpc::admin::Admin::kick`.
     pub(crate) async fn kick(&self, call: Call, by: &Principal, kick: Kick) -> Result<Position> {
         let on = format!("room={} target={} ban={}", kick.room, shown(&kick.target), kick.ban);
@@ -147,6 +180,21 @@ impl Moderation {
         let refused = Error::new(ErrorReason::LimitExceeded, text);
         self.note(audit, &refused).await;
         Err(refused)
+    }
+}
+
+/// Refuses what is told with a subscription if JSON clients could not read it.
+fn readable(data: &[u8]) -> Result<()> {
+    if data.len() > INFO_BYTES_MAX {
+        let text = format!("the data has {INFO_BYTES_MAX} bytes at most");
+        return Err(Error::new(ErrorReason::LimitExceeded, text));
+    }
+    let json = data.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok();
+    // A newline between two values would end a client's message.
+    if json && !data.contains(&b'\n') && !data.contains(&b'\r') {
+        Ok(())
+    } else {
+        Err(Error::invalid("the data must be one JSON value without newlines"))
     }
 }
 

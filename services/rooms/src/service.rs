@@ -9,7 +9,7 @@ use rpc::auth::Auth;
 use rpc::presence::Presence;
 use rpc::rooms::{
     Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
-    Published, Rooms, Unsubscribe, WatchEvent, WatchStart,
+    Published, Rooms, Subscribe, Unsubscribe, WatchEvent, WatchStart,
 };
 use rpc::{Call, Deadline};
 use tokio::sync::{Semaphore, mpsc};
@@ -157,6 +157,10 @@ impl Rooms for RoomsService {
 
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()> {
         within(call.deadline, self.moderation.unsubscribe(request)).await
+    }
+
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
+        within(call.deadline, self.moderation.subscribe(request)).await
     }
 
     async fn watch(

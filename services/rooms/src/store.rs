@@ -63,7 +63,7 @@ pub trait Store: Send + Sync + 'static {
     async fn newest_order(&self) -> Result<u64>;
 
     /// Orders after a number, numbers rising, at most `limit`. Whoever sees a number has seen, or
-    /// can read, every lower one that is kept.
+    /// can read, every lower one that is kept. Acts that only a newer version knows are left out.
     async fn orders(&self, after: u64, limit: u32) -> Result<Vec<Order>>;
 
     /// Does an act and leaves its audit row in one transaction; a refused act leaves one too.

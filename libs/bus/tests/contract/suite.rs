@@ -243,7 +243,12 @@ fn acts() -> Vec<OrderAct> {
     let notice = |level| OrderAct::Notice(Notice { id: "n1".into(), text: "hear".into(), level });
     vec![
         OrderAct::Disconnect { target: target.clone(), reason: String::new(), reconnect: true },
-        OrderAct::Unsubscribe { target, room: room("a:b:c"), reason: "kicked".into() },
+        OrderAct::Unsubscribe {
+            target: target.clone(),
+            room: room("a:b:c"),
+            reason: "kicked".into(),
+        },
+        OrderAct::Subscribe { target, room: room("a"), data: Bytes::from_static(b"{}") },
         notice(NoticeLevel::Info),
         notice(NoticeLevel::Warning),
     ]

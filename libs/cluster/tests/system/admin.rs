@@ -175,6 +175,77 @@ async fn a_backend_publishes_with_a_key_and_ends_connections() {
     assert_eq!(closed_or_unsubscribed(&mut incoming).await, 3503);
 }
 
+/// The next push that begins or ends a subscription: its room, and `subscribe` if it begins.
+async fn brought(incoming: &mut tokio::sync::mpsc::Receiver<Incoming>) -> (String, Option<Value>) {
+    let wait = async {
+        loop {
+            match incoming.recv().await {
+                Some(Incoming::Push(push))
+                    if push.subscribe.is_some() || push.unsubscribe.is_some() =>
+                {
+                    return (push.channel.to_string(), push.subscribe);
+                }
+                Some(Incoming::Push(_) | Incoming::Reply(..)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(s(10), wait).await.expect("told within 10 s")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_brings_live_connections_into_a_room_and_out_also_while_the_broker_is_dead() {
+    let _turn = turn().await;
+    let shape = Shape::processes().breaking_parts();
+    let system = shape.with("ROOMCAST_ROOMS__KINDS__TICKET__JOIN", "token").start().await.unwrap();
+    let key = make_key(&system, "admin").await;
+    let room = format!("ticket:{}", system.fresh_room("brought"));
+    let issuer = system.outside().unwrap().issuer.url().to_owned();
+    let token = system.token("ann", &[]).unwrap();
+    let (one, mut first, hello) = Client::connect(&system.urls()[0], &token).await.unwrap();
+    let (_two, mut second, _) = Client::connect(&system.urls()[1], &token).await.unwrap();
+    assert!(one.subscribe(&room, None).await.is_err(), "nobody comes in by himself");
+    let subject = hello["data"]["user"].as_str().unwrap().to_owned();
+    let act = async |verb: &str, more: &[&str]| {
+        let arguments = [&[verb, &room, &subject, "--issuer", &issuer], more].concat();
+        let output = run(admin_command(&system, ["--key", &key], &arguments)).await;
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    for dead in [false, true] {
+        if dead {
+            system.outside().unwrap().rabbit.kill9();
+        }
+        act("subscribe", &["--data", "{\"dead\":false}"]).await;
+        for incoming in [&mut first, &mut second] {
+            let (channel, told) = brought(incoming).await;
+            let told = told.expect("a subscribe push");
+            assert_eq!((channel, &told["recoverable"]), (room.clone(), &json!(true)));
+            assert_eq!(told["data"], json!({"dead": false}));
+        }
+        let body = json!({"channel": &room, "data": {"dead": dead}});
+        one.command("publish", body).await.expect("who is in the room may write");
+        for incoming in [&mut first, &mut second] {
+            let delivered = tokio::time::timeout(s(10), async {
+                loop {
+                    if let Some(Incoming::Push(push)) = incoming.recv().await
+                        && *push.channel == *room
+                        && let Some(publication) = push.publication
+                    {
+                        return publication.offset;
+                    }
+                }
+            });
+            assert_eq!(delivered.await.expect("delivered"), 1 + u64::from(dead));
+        }
+        act("unsubscribe", &[]).await;
+        for incoming in [&mut first, &mut second] {
+            assert_eq!(brought(incoming).await, (room.clone(), None));
+        }
+    }
+    let audit = text(&run(admin_command(&system, ["--key", &key], &["audit"])).await);
+    assert_eq!(audit.matches("\"subscribe\"").count(), 2, "{audit}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_names_a_stopped_redis_and_says_what_to_do() {
     let _turn = turn().await;

@@ -21,7 +21,7 @@ use crate::channel::Preference;
 use crate::convert::{IntoDomain, IntoProto, required, text_or_empty};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
-use crate::rooms::{Disconnect, History, HistoryPage, Published, Unsubscribe};
+use crate::rooms::{Disconnect, History, HistoryPage, Published, Subscribe, Unsubscribe};
 use crate::{Call, RpcConfig};
 
 const SERVICE: &str = "admin";
@@ -218,6 +218,15 @@ impl Admin for RemoteAdmin {
             reason: request.reason,
         };
         remote!(self, once unsubscribe, call, request).map(|_| ())
+    }
+
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
+        let request = v1::SubscribeRequest {
+            target: Some(request.target.into_proto()),
+            room: request.room.to_string(),
+            data: request.data,
+        };
+        remote!(self, once subscribe, call, request).map(|_| ())
     }
 
     async fn renew_epochs(

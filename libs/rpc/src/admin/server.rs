@@ -13,9 +13,11 @@ use super::{Admin, convert};
 use crate::Call;
 use crate::answer::answer;
 use crate::auth::NewKey;
-use crate::convert::{IntoDomain, IntoProto, message_id, required, room, room_or_none, tags};
+use crate::convert::{
+    IntoDomain, IntoProto, message_id, required, room, room_or_none, shown, tags,
+};
 use crate::door::MESSAGE_BYTES_MAX;
-use crate::rooms::{Disconnect, History, Unsubscribe};
+use crate::rooms::{Disconnect, History, Subscribe, Unsubscribe};
 use crate::server::Service;
 
 const SERVICE: &str = "admin";
@@ -216,6 +218,19 @@ impl AdminService for Served {
             let (room, reason) = (room(&message.room)?, message.reason);
             self.0.unsubscribe(call, Unsubscribe { by, target, room, reason }).await?;
             Ok(v1::UnsubscribeResponse {})
+        })
+        .await
+    }
+
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Answer<v1::SubscribeResponse> {
+        act("subscribe", request, async |call, by, message| {
+            let target = required(message.target, "target")?;
+            let (room, data) = (room(&message.room)?, shown(message.data)?);
+            self.0.subscribe(call, Subscribe { by, target, room, data }).await?;
+            Ok(v1::SubscribeResponse {})
         })
         .await
     }

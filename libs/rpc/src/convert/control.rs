@@ -2,7 +2,7 @@
 use domain::{Notice, NoticeLevel, Order, OrderAct, Result};
 use proto::core::v1;
 
-use super::{IntoDomain, IntoProto, required, room};
+use super::{IntoDomain, IntoProto, required, room, shown};
 
 impl IntoProto for Notice {
     type Proto = v1::Notice;
@@ -38,6 +38,10 @@ impl IntoProto for Order {
                 let (target, room) = (Some(target.into_proto()), room.to_string());
                 v1::order::Act::Unsubscribe(v1::UnsubscribeOrder { target, room, reason })
             }
+            OrderAct::Subscribe { target, room, data } => {
+                let (target, room) = (Some(target.into_proto()), room.to_string());
+                v1::order::Act::Subscribe(v1::SubscribeOrder { target, room, data })
+            }
             OrderAct::Notice(notice) => v1::order::Act::Notice(notice.into_proto()),
         };
         v1::Order { number: self.number, time_ms: self.time_ms, act: Some(act) }
@@ -59,6 +63,11 @@ impl IntoDomain for v1::Order {
                 target: required(order.target, "unsubscribe.target")?,
                 room: room(&order.room)?,
                 reason: order.reason,
+            },
+            v1::order::Act::Subscribe(order) => OrderAct::Subscribe {
+                target: required(order.target, "subscribe.target")?,
+                room: room(&order.room)?,
+                data: shown(order.data)?,
             },
             v1::order::Act::Notice(notice) => OrderAct::Notice(notice.into_domain()?),
         };

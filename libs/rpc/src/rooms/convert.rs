@@ -4,10 +4,10 @@ use proto::rooms::v1;
 
 use super::{
     Disconnect, FetchRange, Fetched, History, HistoryPage, Join, Joined, Publish, Published,
-    Unsubscribe,
+    Subscribe, Unsubscribe,
 };
 use crate::convert::{
-    IntoDomain, IntoProto, gateway_or_none, message_id, required, room, tags, text_or_empty,
+    IntoDomain, IntoProto, gateway_or_none, message_id, required, room, shown, tags, text_or_empty,
 };
 
 impl IntoProto for JoinLeave {
@@ -282,6 +282,30 @@ impl IntoDomain for v1::UnsubscribeRequest {
             target: required(self.target, "target")?,
             room: room(&self.room)?,
             reason: self.reason,
+        })
+    }
+}
+
+impl IntoProto for Subscribe {
+    type Proto = v1::SubscribeRequest;
+    fn into_proto(self) -> v1::SubscribeRequest {
+        v1::SubscribeRequest {
+            by: Some(self.by.into_proto()),
+            target: Some(self.target.into_proto()),
+            room: self.room.to_string(),
+            data: self.data,
+        }
+    }
+}
+
+impl IntoDomain for v1::SubscribeRequest {
+    type Domain = Subscribe;
+    fn into_domain(self) -> Result<Subscribe> {
+        Ok(Subscribe {
+            by: required(self.by, "by")?,
+            target: required(self.target, "target")?,
+            room: room(&self.room)?,
+            data: shown(self.data)?,
         })
     }
 }

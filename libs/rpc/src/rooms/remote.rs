@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 
 use super::{
     Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
-    Published, Rooms, Unsubscribe, WatchEvent, WatchStart, watch,
+    Published, Rooms, Subscribe, Unsubscribe, WatchEvent, WatchStart, watch,
 };
 use crate::channel::Preference;
 use crate::convert::{IntoDomain, IntoProto};
@@ -113,6 +113,15 @@ impl Rooms for RemoteRooms {
         let wish = Preference::Room(request.room.clone());
         let send = |channel, request: Request<v1::UnsubscribeRequest>| async move {
             client(channel).unsubscribe(request).await
+        };
+        self.door.call(method, call, wish, request.into_proto(), send).await.map(|_| ())
+    }
+
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
+        let method = Method::once(SERVICE, "subscribe");
+        let wish = Preference::Room(request.room.clone());
+        let send = |channel, request: Request<v1::SubscribeRequest>| async move {
+            client(channel).subscribe(request).await
         };
         self.door.call(method, call, wish, request.into_proto(), send).await.map(|_| ())
     }

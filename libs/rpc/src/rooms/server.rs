@@ -91,6 +91,17 @@ impl RoomsService for Served {
         .await
     }
 
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<v1::SubscribeResponse>, Status> {
+        answer(SERVICE, "subscribe", request, async |call, message| {
+            self.0.subscribe(call, message.into_domain()?).await?;
+            Ok(v1::SubscribeResponse {})
+        })
+        .await
+    }
+
     async fn watch(
         &self,
         request: Request<Streaming<v1::WatchRequest>>,

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use proto::admin::v1::admin_service_client::AdminServiceClient;
 use rpc::admin::*;
 use rpc::auth::NewKey;
-use rpc::rooms::{Disconnect, History, Unsubscribe};
+use rpc::rooms::{Disconnect, History, Subscribe, Unsubscribe};
 use rpc::server::Routes;
 use rpc::{Call, RpcConfig};
 use tokio_stream::StreamExt;
@@ -248,6 +248,10 @@ async fn acts_survive_too() {
         |by| Unsubscribe { by, target: bob.clone(), room: room.clone(), reason: "r".into() };
     remote.unsubscribe(soon(), unsubscribe(liar())).await.unwrap();
     said(format_args!("{:?}", unsubscribe(by.clone())));
+    let subscribe =
+        |by| Subscribe { by, target: bob.clone(), room: room.clone(), data: sample::told() };
+    remote.subscribe(soon(), subscribe(liar())).await.unwrap();
+    said(format_args!("{:?}", subscribe(by.clone())));
     for which in [Some(room.clone()), None] {
         assert_eq!(remote.renew_epochs(soon(), liar(), which.clone()).await.unwrap(), 17);
         said(format_args!("{:?}", (&by, which)));

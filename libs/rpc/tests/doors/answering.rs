@@ -102,6 +102,9 @@ impl Rooms for Answering {
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()> {
         self.hear(call, request, ()).await
     }
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
+        self.hear(call, request, ()).await
+    }
     async fn watch(
         &self,
         start: WatchStart,
@@ -300,6 +303,9 @@ impl Admin for Answering {
         self.hear(call, request, ()).await
     }
     async fn unsubscribe(&self, call: Call, request: Unsubscribe) -> Result<()> {
+        self.hear(call, request, ()).await
+    }
+    async fn subscribe(&self, call: Call, request: Subscribe) -> Result<()> {
         self.hear(call, request, ()).await
     }
     async fn renew_epochs(&self, call: Call, by: Principal, room: Option<RoomName>) -> Result<u64> {

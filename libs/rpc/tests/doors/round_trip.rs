@@ -74,6 +74,10 @@ async fn rooms() {
 
     remote.unsubscribe(soon(), unsubscribe()).await.unwrap();
     assert_eq!(heard.only(), format!("{:?}", unsubscribe()));
+    let (by, target, room) = (sample::principal("admin"), sample::id("bob"), sample::room());
+    let subscribe = Subscribe { by, target, room, data: sample::told() };
+    remote.subscribe(soon(), subscribe.clone()).await.unwrap();
+    assert_eq!(heard.only(), format!("{subscribe:?}"));
 }
 
 #[tokio::test]

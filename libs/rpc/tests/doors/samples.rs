@@ -4,8 +4,8 @@ use domain::{Admission, Admitted, Refusal};
 use domain::{
     Body, ConnectionId, Envelope, Epoch, Event, GatewayId, GatewayInfo, Grant, Incarnation, Item,
     JoinLeave, LeaseId, MessageId, Notice, NoticeLevel, Order, OrderAct, Overrides, Position,
-    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Recovery, Rights, RoomName,
-    RoomSettings, Sender, Tags, Verified, Who,
+    PresenceCounts, PresenceEntry, PresenceTotals, Principal, PrincipalId, Recovery, Rights,
+    RoomName, RoomSettings, Sender, Tags, Verified, Who,
 };
 use rpc::admin::{AuditRow, Member, RoomDetail, RoomInfo, Stats};
 use rpc::auth::{CreatedKey, KeyInfo};
@@ -142,7 +142,13 @@ pub fn orders() -> Vec<Order> {
         order(1, OrderAct::Disconnect { target: id("bob"), reason: "x".into(), reconnect: true }),
         order(2, OrderAct::Unsubscribe { target: id("bob"), room: room(), reason: "y".into() }),
         order(3, OrderAct::Notice(notice())),
+        order(4, OrderAct::Subscribe { target: id("bob"), room: room(), data: told() }),
     ]
+}
+
+/// What is told with a subscription by the server.
+pub fn told() -> Bytes {
+    Bytes::from_static(b"{\"why\":\"invited\"}")
 }
 
 pub fn notice() -> Notice {

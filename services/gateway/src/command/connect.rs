@@ -136,6 +136,12 @@ fn accept(
     entered.iter().for_each(|entered| entered.member.go_live());
     connection.start_pings();
     connection.arm_expiry(identity);
+    // And one that came meanwhile may want it in a room.
+    let mut ordered = gateway.orders().subscribes(own, since);
+    if own.is_anonymous() {
+        ordered.extend(gateway.orders().subscribes(&own.seen(), since));
+    }
+    ordered.iter().for_each(|ordered| server_side::obey(connection, ordered));
 }
 
 fn result(connection: &Connection, identity: &Identity) -> ConnectResult {

@@ -21,7 +21,7 @@ use super::room_or_refuse;
 use crate::clock::now_ms;
 use crate::connection::subscription::Terms;
 use crate::connection::{Connection, Identity};
-use crate::order;
+use crate::order::{self, Origin};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
 use crate::room::table::Seated;
@@ -53,6 +53,8 @@ pub(super) struct Entry<'a> {
     pub refreshable: bool,
     /// Whether the server wants it, not the client.
     pub by_server: bool,
+    /// The number of the order that wants it, if one does.
+    pub ordered: Option<u64>,
     /// What is left of the bytes that may stand in the answer.
     pub bytes_left: &'a Cell<usize>,
 }
@@ -138,8 +140,8 @@ async fn join(
 ) -> Result<Option<Entered>, Refusal> {
     let grant = grant(connection, identity, request, room).await?;
     let (principal, bytes_left) = (&identity.principal, &Cell::new(usize::MAX));
-    let refreshable = !request.token.is_empty();
-    let entry = Entry { principal, grant, refreshable, by_server: false, bytes_left };
+    let (refreshable, ordered) = (!request.token.is_empty(), None);
+    let entry = Entry { principal, grant, refreshable, by_server: false, ordered, bytes_left };
     enter(connection, request, room, entry)
         .await
         .map_err(|error| Refusal::Error(wire::error_of(&error)))
@@ -200,7 +202,7 @@ pub(super) async fn enter(
     room: &RoomName,
     entry: Entry<'_>,
 ) -> Result<Option<Entered>, Error> {
-    let authorised_ms = now_ms();
+    let origin = entry.ordered.map_or_else(|| Origin::Asked(now_ms()), Origin::Ordered);
     let terms = Rc::new(Terms::new(entry.by_server, entry.refreshable, entry.grant.as_ref()));
     let grants = terms.granted.then(|| room.clone()).into_iter().collect();
     let principal = Principal { grants, info: Bytes::new(), ..entry.principal.clone() };
@@ -214,7 +216,7 @@ pub(super) async fn enter(
     hear(connection, room, joined.settings).await;
     let started = start(connection, request, &seated, &joined).await;
     // An order may have come meanwhile that ends what was authorised before it.
-    let revoked = revoked(connection, &id, room, authorised_ms);
+    let revoked = revoked(connection, &id, room, origin);
     let (mut start, generation) = match started {
         Ok(started) if !connection.retired() && !revoked => started,
         other => {
@@ -231,7 +233,7 @@ pub(super) async fn enter(
         start: start.place.clone(),
         generation,
         authorised_at: joined.head.offset,
-        authorised_ms,
+        origin,
         rights: joined.rights,
         join_leave: terms.told(joined.settings, request.join_leave),
     };
@@ -256,15 +258,15 @@ async fn hear(connection: &Connection, room: &RoomName, kind: RoomSettings) {
     }
 }
 
-/// Whether an order has come since a moment (Unix milliseconds) that ends a subscription to `room`.
+/// Whether an order has come that ends a subscription of that origin to `room`.
 pub(super) fn revoked(
     connection: &Connection,
     id: &PrincipalId,
     room: &RoomName,
-    since_ms: i64,
+    origin: Origin,
 ) -> bool {
     let orders = connection.gateway().orders();
-    let ends = |target: &PrincipalId| orders.unsubscribes(target, room, since_ms).is_some();
+    let ends = |target: &PrincipalId| orders.unsubscribes(target, room, origin).is_some();
     ends(id) || id.is_anonymous() && ends(&id.seen())
 }
 

@@ -19,9 +19,9 @@ use crate::room::member::Member;
 /// On what terms a subscription was made.
 #[derive(Debug, Default)]
 pub struct Terms {
-    /// Whether the server made it, because the connection's token said so.
+    /// Whether the server made it, because the connection's token or an order said so.
     pub by_server: bool,
-    /// Whether a token opened the room.
+    /// Whether a token or an order opened the room.
     pub granted: bool,
     /// JSON that others see of the subscriber in this room; may be empty.
     pub info: Bytes,
@@ -122,9 +122,10 @@ impl Connection {
         }
     }
 
-    /// Whether it is subscribed to a room since before a moment (Unix milliseconds).
-    pub fn authorised_before(&self, room: &RoomName, before_ms: i64) -> bool {
-        self.member(room).is_some_and(|member| member.joined.authorised_ms < before_ms)
+    /// Whether it is subscribed to a room since before the order of that number, given at that moment
+    /// (Unix milliseconds).
+    pub fn subscribed_before(&self, room: &RoomName, number: u64, time_ms: i64) -> bool {
+        self.member(room).is_some_and(|member| member.joined.origin.precedes(number, time_ms))
     }
 
     /// Its principal as it acts in a room: with the grant by which it is subscribed, if any, and

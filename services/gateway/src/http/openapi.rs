@@ -25,6 +25,7 @@ use super::{api, auth, health, resource, stats};
         api::presence::presence,
         api::presence::counts,
         api::moderation::disconnect,
+        api::moderation::subscribe,
         api::moderation::unsubscribe,
     ),
     security(("bearer" = []), ("api_key" = [])),

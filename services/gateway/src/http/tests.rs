@@ -30,7 +30,7 @@ use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
 use rpc::presence::{Lease, LeaseState, Presence};
 use rpc::rooms::{
     Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
-    Published, Rooms, Unsubscribe, WatchEvent, WatchStart,
+    Published, Rooms, Subscribe, Unsubscribe, WatchEvent, WatchStart,
 };
 use runtime::Readiness;
 use serde_json::Value;
@@ -55,6 +55,7 @@ struct World {
     histories: Mutex<Vec<History>>,
     disconnects: Mutex<Vec<Disconnect>>,
     unsubscribes: Mutex<Vec<Unsubscribe>>,
+    subscribes: Mutex<Vec<Subscribe>>,
 }
 
 fn principal(issuer: &str, subject: &str, roles: &[&str]) -> Principal {
@@ -168,6 +169,13 @@ impl Rooms for World {
             return Err(Error::denied());
         }
         self.unsubscribes.lock().push(request);
+        Ok(())
+    }
+    async fn subscribe(&self, _: Call, request: Subscribe) -> Result<()> {
+        if !request.by.is_admin() {
+            return Err(Error::denied());
+        }
+        self.subscribes.lock().push(request);
         Ok(())
     }
     async fn watch(

@@ -16,6 +16,7 @@ use super::reader::Next;
 use super::ring::{After, RingItem};
 use crate::connection::Connection;
 use crate::connection::carrier::SharedPush;
+use crate::order::Origin;
 
 /// Between two reads of history that brought nothing or failed.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -45,8 +46,8 @@ pub struct Joined {
     pub generation: u64,
     /// The head at which it was authorised: later kicks concern it.
     pub authorised_at: u64,
-    /// When its authorisation began, Unix milliseconds: later orders concern it.
-    pub authorised_ms: i64,
+    /// How it came to be: later orders concern it.
+    pub origin: Origin,
     /// What it may do.
     pub rights: Rights,
     /// Whether it gets joins and leaves.

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use wire::CloseCode;
 
 use crate::connection::carrier::SharedPush;
+use crate::order::OrderedRoom;
 
 /// Live traffic that may wait for a worker.
 const LIVE_MAX: usize = 8_192;
@@ -55,10 +56,21 @@ pub enum Control {
         target: PrincipalId,
         /// Which room.
         room: RoomName,
+        /// The order's number: a subscription that an earlier order made is ended by it too.
+        number: u64,
         /// Unix milliseconds.
         before_ms: i64,
         /// What the client is told.
         push: Arc<SharedPush>,
+    },
+    /// Subscribe every connection of a principal that was authenticated before a moment.
+    Subscribe {
+        /// Whose.
+        target: PrincipalId,
+        /// Unix milliseconds.
+        before_ms: i64,
+        /// To which room.
+        ordered: Arc<OrderedRoom>,
     },
     /// Show a push to every connection.
     System(Arc<SharedPush>),

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use domain::{
     Admission, Admitted, Body, Credential, Decision, Envelope, Epoch, Error, ErrorReason, Event,
     Grant, Item, JoinLeave, LeaseId, MessageId, Order, Position, Principal, PrincipalId, Recovery,
-    Refusal, Result, Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Signal, Tags,
-    Verified,
+    Refusal, Result, Rights, RoomBatch, RoomEvent, RoomName, RoomSettings, RoomTraffic, Signal,
+    Tags, Verified,
 };
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
@@ -23,7 +23,7 @@ use rpc::Call;
 use rpc::auth::{Auth, CreatedKey, KeyInfo, NewKey};
 use rpc::rooms::{
     Disconnect, FetchRange, Fetched, HeldRooms, History, HistoryPage, Join, Joined, Publish,
-    Published, Rooms, Unsubscribe, WatchEvent, WatchStart,
+    Published, Rooms, Subscribe, Unsubscribe, WatchEvent, WatchStart,
 };
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -171,6 +171,8 @@ struct Log {
 pub struct FakeRooms {
     bus: Arc<dyn Bus>,
     logs: Arc<Mutex<HashMap<RoomName, Log>>>,
+    /// Whether joins fail as if no pod answered.
+    pub away: AtomicBool,
     /// Whether the bus is told of what is committed.
     pub hints: AtomicBool,
     /// Publishes with this payload fail without a clear outcome.
@@ -183,6 +185,7 @@ impl FakeRooms {
         Self {
             bus,
             logs: Arc::default(),
+            away: AtomicBool::new(false),
             hints: AtomicBool::new(true),
             poison: Mutex::default(),
             orders: broadcast::channel(16).0,
@@ -290,7 +293,7 @@ impl Rooms for FakeRooms {
         if request.room.as_str().starts_with("secret") {
             return Err(Error::denied());
         }
-        if request.room.as_str().starts_with("gone") {
+        if request.room.as_str().starts_with("gone") || self.away.load(Ordering::SeqCst) {
             return Err(Error::unavailable("rooms is away"));
         }
         ticket(&request.principal, &request.room)?;
@@ -353,6 +356,10 @@ impl Rooms for FakeRooms {
     }
 
     async fn unsubscribe(&self, _: Call, _: Unsubscribe) -> Result<()> {
+        Err(Error::denied())
+    }
+
+    async fn subscribe(&self, _: Call, _: Subscribe) -> Result<()> {
         Err(Error::denied())
     }
 

@@ -11,6 +11,7 @@ mod echo;
 mod fakes;
 mod harness;
 mod life;
+mod ordered;
 mod protobuf;
 mod raw;
 mod room;

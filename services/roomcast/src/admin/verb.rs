@@ -15,7 +15,7 @@ use domain::{
 use rpc::Call;
 use rpc::admin::{Admin, ConnectionsOf, Kick};
 use rpc::auth::NewKey;
-use rpc::rooms::{Disconnect, History, Unsubscribe};
+use rpc::rooms::{Disconnect, History, Subscribe, Unsubscribe};
 use serde_json::json;
 
 use super::answer::Answer;
@@ -153,6 +153,15 @@ pub enum Verb {
         target: Target,
         #[arg(long, default_value = "")]
         reason: String,
+    },
+    /// Subscribes the connections that somebody has now to a room.
+    Subscribe {
+        room: RoomName,
+        #[command(flatten)]
+        target: Target,
+        /// Told to the client, JSON.
+        #[arg(long)]
+        data: Option<String>,
     },
     /// Gives rooms a new epoch: to be called once after a restore from a backup.
     RenewEpochs {
@@ -300,6 +309,11 @@ async fn act(admin: &dyn Admin, call: Call, verb: Verb) -> Result<Answer> {
         Verb::Unsubscribe { room, target, reason } => {
             let request = Unsubscribe { by, target: target.into(), room, reason };
             admin.unsubscribe(call, request).await?;
+        }
+        Verb::Subscribe { room, target, data } => {
+            let data = data.unwrap_or_default().into();
+            let request = Subscribe { by, target: target.into(), room, data };
+            admin.subscribe(call, request).await?;
         }
         _ => {}
     }

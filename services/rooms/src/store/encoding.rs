@@ -59,9 +59,29 @@ struct StoredKick {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 enum StoredOrder {
-    Disconnect { target: PrincipalId, reason: String, reconnect: bool },
-    Unsubscribe { target: PrincipalId, room: RoomName, reason: String },
-    Notice { id: String, text: String, warning: bool },
+    Disconnect {
+        target: PrincipalId,
+        reason: String,
+        reconnect: bool,
+    },
+    Unsubscribe {
+        target: PrincipalId,
+        room: RoomName,
+        reason: String,
+    },
+    Subscribe {
+        target: PrincipalId,
+        room: RoomName,
+        data: String,
+    },
+    Notice {
+        id: String,
+        text: String,
+        warning: bool,
+    },
+    /// Given by a newer version: its own gateways know what to do.
+    #[serde(other)]
+    Newer,
 }
 
 impl BodyColumns {
@@ -197,6 +217,10 @@ pub(crate) fn order_bytes(act: &OrderAct) -> Vec<u8> {
         OrderAct::Unsubscribe { target, room, reason } => {
             StoredOrder::Unsubscribe { target, room, reason }
         }
+        OrderAct::Subscribe { target, room, data } => {
+            let data = String::from_utf8_lossy(&data).into_owned();
+            StoredOrder::Subscribe { target, room, data }
+        }
         OrderAct::Notice(Notice { id, text, level }) => {
             StoredOrder::Notice { id, text, warning: level == NoticeLevel::Warning }
         }
@@ -212,8 +236,8 @@ pub(crate) const ORDERS: &str =
 /// The columns of an order: number, time, act.
 pub(crate) type OrderColumns = (i64, i64, Vec<u8>);
 
-/// The order of a row.
-pub(crate) fn order_of((number, time_ms, act): OrderColumns) -> Result<Order> {
+/// The order of a row; `None` for an act that only a newer version knows.
+pub(crate) fn order_of((number, time_ms, act): OrderColumns) -> Result<Option<Order>> {
     let number = number.unsigned_abs();
     let stored: StoredOrder =
         serde_json::from_slice(&act).map_err(|_| unreadable("an order", number))?;
@@ -224,12 +248,19 @@ pub(crate) fn order_of((number, time_ms, act): OrderColumns) -> Result<Order> {
         StoredOrder::Unsubscribe { target, room, reason } => {
             OrderAct::Unsubscribe { target, room, reason }
         }
+        StoredOrder::Subscribe { target, room, data } => {
+            OrderAct::Subscribe { target, room, data: data.into() }
+        }
+        StoredOrder::Newer => {
+            tracing::warn!(number, "an order of a newer version is passed over");
+            return Ok(None);
+        }
         StoredOrder::Notice { id, text, warning } => {
             let level = if warning { NoticeLevel::Warning } else { NoticeLevel::Info };
             OrderAct::Notice(Notice { id, text, level })
         }
     };
-    Ok(Order { number, time_ms, act })
+    Ok(Some(Order { number, time_ms, act }))
 }
 
 /// A row that this version cannot read: a newer one wrote it, or the file is damaged.

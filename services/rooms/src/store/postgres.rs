@@ -170,7 +170,7 @@ impl Store for PostgresStore {
 
     async fn orders(&self, after: u64, limit: u32) -> Result<Vec<Order>> {
         let rows = lend!(self.heads, conn => read::orders(conn, after, limit))?;
-        rows.into_iter().map(super::encoding::order_of).collect()
+        rows.into_iter().filter_map(|row| super::encoding::order_of(row).transpose()).collect()
     }
 
     async fn act(&self, act: &Act, audit: &Audit) -> Result<Done> {

@@ -121,7 +121,7 @@ impl Store for SqliteStore {
 
     async fn orders(&self, after: u64, limit: u32) -> Result<Vec<Order>> {
         let rows = read::orders(&self.readers, after, limit).await.map_err(|e| read_error(&e))?;
-        rows.into_iter().map(super::encoding::order_of).collect()
+        rows.into_iter().filter_map(|row| super::encoding::order_of(row).transpose()).collect()
     }
 
     async fn act(&self, act: &Act, audit: &Audit) -> Result<Done> {

@@ -2,11 +2,11 @@
 use bus::{Bus as _, BusEvent};
 use domain::{
     Body, ErrorReason, Event, GatewayId, Incarnation, Notice, NoticeLevel, OrderAct, Position,
-    RoomTraffic, SystemEvent, Tags,
+    Principal, RoomTraffic, SystemEvent, Tags,
 };
 use rpc::admin::{Admin, ConnectionsOf, Kick};
 use rpc::auth::NewKey;
-use rpc::rooms::{Disconnect, History};
+use rpc::rooms::{Disconnect, History, Subscribe};
 
 use crate::given::*;
 
@@ -21,6 +21,10 @@ fn rows(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn kick(name: &str) -> Kick {
     Kick { room: room(name), target: who("u"), reason: "spam".into(), ban: false }
+}
+
+fn bring(by: Principal, name: &str, data: &'static str) -> Subscribe {
+    Subscribe { by, target: who("u"), room: room(name), data: data.into() }
 }
 
 #[tokio::test]
@@ -66,6 +70,7 @@ async fn nobody_but_admins_and_every_refusal_is_noted() {
         rooms.kick(call(), by.clone(), kick("general")).await.map(drop),
         rooms.unban(call(), by.clone(), general, who("u")).await,
         Admin::disconnect(&**rooms, call(), disconnect).await,
+        Admin::subscribe(&**rooms, call(), bring(by.clone(), "general", "")).await,
         rooms.renew_epochs(call(), by.clone(), None).await.map(drop),
         rooms.list_audit(call(), by.clone(), None, 9).await.map(drop),
         rooms.create_key(call(), by.clone(), key).await.map(drop),
@@ -156,4 +161,47 @@ async fn whoever_reads_messages_as_an_admin_leaves_a_row() {
     let page = Admin::history(&*given.rooms, call(), history).await.unwrap();
     assert_eq!(page.items.iter().map(|item| item.offset).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(audited(&given).await, rows(&[("history", "ok")]));
+}
+
+#[tokio::test]
+async fn an_admin_orders_a_subscription_where_the_target_could_come_in() {
+    let given = service().await;
+    given.fill("general", 1).await;
+    let gateway = GatewayId::parse("gateway-1").unwrap();
+    let mut consumer = given.bus.consume(gateway, Incarnation::random()).await;
+    let order = async |name, data| {
+        Admin::subscribe(&*given.rooms, call(), bring(admin(), name, data)).await
+    };
+    order("general", "{\"why\":1}").await.unwrap();
+    loop {
+        if let BusEvent::System(SystemEvent::Order(order)) = consumer.events.recv().await.unwrap() {
+            let OrderAct::Subscribe { target, room: to, data } = order.act else { panic!() };
+            let told = (order.number, target, to, &*data);
+            assert_eq!(told, (1, who("u"), room("general"), &b"{\"why\":1}"[..]));
+            break;
+        }
+    }
+    order("not-made-yet", "").await.unwrap();
+    let reason = async |name, data| order(name, data).await.unwrap_err().reason;
+    for unknown in ["closed:x", "no-such-kind:x", "system"] {
+        assert_eq!(reason(unknown, "").await, ErrorReason::NotFound, "{unknown}");
+    }
+    for bad in ["{", "1 2", "[1,\n2]"] {
+        assert_eq!(reason("general", bad).await, ErrorReason::InvalidArgument, "{bad}");
+    }
+    let (club, root) = (room("club:a"), admin());
+    given.rooms.create_room(call(), root.clone(), club.clone(), String::new()).await.unwrap();
+    assert_eq!(reason("club:a", "").await, ErrorReason::PermissionDenied);
+    given.rooms.add_member(call(), root, club, who("u")).await.unwrap();
+    order("club:a", "").await.unwrap();
+    given.rooms.kick(call(), admin(), Kick { ban: true, ..kick("general") }).await.unwrap();
+    assert_eq!(reason("general", "").await, ErrorReason::PermissionDenied);
+    let subscribes: Vec<_> = audited(&given).await;
+    let of = |wanted: &str| {
+        subscribes.iter().filter(|(act, told)| act == "subscribe" && told == wanted).count()
+    };
+    assert_eq!(
+        (of("ok"), of("NOT_FOUND"), of("INVALID_ARGUMENT"), of("PERMISSION_DENIED")),
+        (3, 3, 3, 2)
+    );
 }

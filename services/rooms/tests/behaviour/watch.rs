@@ -180,3 +180,19 @@ async fn streams_end_with_a_passing_error_when_the_pod_goes() {
     };
     assert!(error.transient());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_that_only_a_newer_version_knows_holds_up_no_other_order() {
+    let postgres = testkit::parts::shared_postgres().await.unwrap();
+    let address = postgres.new_database().await.unwrap();
+    let given = with(config(&address), None).await;
+    let newer = "INSERT INTO rooms.gateway_order (number, time_ms, act) VALUES (1, 1, \
+        convert_to('{\"act\":\"unheard_of\",\"x\":[1]}', 'UTF8')); \
+        UPDATE rooms.order_counter SET last = 1";
+    postgres.sql_in(&address, newer).await.unwrap();
+    let mut watching = watch(&given, Some(0)).await;
+    let disconnect =
+        Disconnect { by: admin(), target: who("u"), reason: String::new(), reconnect: true };
+    Rooms::disconnect(&*given.rooms, call(), disconnect).await.unwrap();
+    assert_eq!(watching.order().await.number, 2);
+}

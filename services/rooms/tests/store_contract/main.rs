@@ -52,6 +52,7 @@ on_both_stores! {
     acts::epochs_are_renewed_for_one_or_all,
     acts::an_epoch_is_renewed_only_if_the_claim_lies_above_the_head,
     orders::numbers_rise_by_one_and_survive_trimming,
+    orders::an_order_is_read_as_it_was_given,
     orders::whoever_sees_a_number_can_read_all_lower_ones,
     trimming::a_log_loses_its_beginning_by_count,
     trimming::a_log_loses_its_beginning_by_age,

@@ -68,3 +68,18 @@ pub async fn whoever_sees_a_number_can_read_all_lower_ones(store: Stored) {
     done.store(true, Ordering::SeqCst);
     assert_eq!(watcher.await.unwrap(), GIVERS * EACH);
 }
+
+pub async fn an_order_is_read_as_it_was_given(store: Stored) {
+    let (target, room) = (who("u"), room("a"));
+    let (reason, data) = ("x \0".to_owned(), bytes::Bytes::from_static("{\"é\":1}".as_bytes()));
+    let acts = [
+        OrderAct::Subscribe { target: target.clone(), room: room.clone(), data },
+        OrderAct::Unsubscribe { target: target.clone(), room, reason: reason.clone() },
+        OrderAct::Disconnect { target, reason, reconnect: true },
+    ];
+    for act in acts.clone() {
+        store.act(&Act::Order(act), &audit("order")).await.unwrap();
+    }
+    let read = store.orders(0, 10).await.unwrap();
+    assert_eq!(read.into_iter().map(|order| order.act).collect::<Vec<_>>(), acts);
+}

@@ -1,11 +1,14 @@
-//! For administrators: close a principal's connections, end its subscriptions to a room.
+//! For administrators: close a principal's connections, subscribe them to a room, end that.
 //!
 //! Whether the caller may is decided, and written down, by rooms.
 use actix_web::web::{self, ServiceConfig};
+use bytes::Bytes;
 use domain::{Principal, PrincipalId};
-use rpc::rooms::{Disconnect, Unsubscribe};
+use rpc::rooms::{Disconnect, Subscribe, Unsubscribe};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use wire::Format;
 
 use super::{Done, open_room_of, reason_of};
 use crate::http::auth::Caller;
@@ -40,9 +43,23 @@ pub struct UnsubscribeOrder {
     reason: Option<String>,
 }
 
+/// Whose connections are to be subscribed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeOrder {
+    /// Who vouches for the subject; absent means the caller's own issuer. API keys must name it.
+    issuer: Option<String>,
+    /// The principal within the issuer.
+    subject: String,
+    /// Told to the client, any JSON value of at most 4 KiB.
+    #[schema(value_type = Option<serde_json::Value>)]
+    data: Option<Box<RawValue>>,
+}
+
 pub(super) fn routes(services: &mut ServiceConfig) {
     services
         .service(resource("/users/disconnect", web::post().to(disconnect)))
+        .service(resource("/rooms/{room}/subscribe", web::post().to(subscribe)))
         .service(resource("/rooms/{room}/unsubscribe", web::post().to(unsubscribe)));
 }
 
@@ -92,6 +109,38 @@ pub async fn unsubscribe(
     let target = target_of(order.issuer, order.subject, &by)?;
     let request = Unsubscribe { by, target, room, reason: reason_of(order.reason)? };
     http.peers.unsubscribe(request).await?;
+    Ok(web::Json(Done {}))
+}
+
+/// Subscribes the connections that a principal has now to a room. One that comes later is not
+/// subscribed by it.
+#[utoipa::path(post, path = "/api/v1/rooms/{room}/subscribe", tag = "moderation",
+    params(("room" = String, Path, description = "The room's name")),
+    request_body = SubscribeOrder,
+    responses(
+        (status = 200, description = "It is ordered", body = Done),
+        (status = 400, description = "Malformed", body = ErrorAnswer),
+        (status = 403, description = "For administrators; or the principal is banned or no member",
+            body = ErrorAnswer),
+        (status = 404, description = "No such room", body = ErrorAnswer),
+        (status = 413, description = "Too large", body = ErrorAnswer),
+        (status = 503, description = "Try again", body = ErrorAnswer)))]
+pub async fn subscribe(
+    caller: Caller,
+    room: web::Path<String>,
+    payload: web::Payload,
+    http: web::Data<HttpState>,
+) -> Result<web::Json<Done>, ApiError> {
+    let room = open_room_of(&room)?;
+    let order: SubscribeOrder = body::read(payload, &http.config).await?;
+    let by = caller.0.principal;
+    let target = target_of(order.issuer, order.subject, &by)?;
+    let data = match &order.data {
+        Some(data) => Format::Json.payload(data.get().as_bytes()),
+        None => Some(Bytes::new()),
+    };
+    let data = data.ok_or_else(|| ApiError::invalid("data: nests too deep"))?;
+    http.peers.subscribe(Subscribe { by, target, room, data }).await?;
     Ok(web::Json(Done {}))
 }
 

@@ -225,6 +225,20 @@ async fn administrators_end_connections_and_subscriptions() {
     assert_eq!(port.post_as("root", unsubscribe, other).await.status, StatusCode::OK);
     assert_eq!(port.post_as("ann", disconnect, body).await.status, StatusCode::FORBIDDEN);
     assert_eq!(port.post_as("ann", unsubscribe, other).await.status, StatusCode::FORBIDDEN);
+    let subscribe = "/api/v1/rooms/general/subscribe";
+    let told = r#"{"subject": "bob", "data": {"why":
+        "invited"}}"#;
+    assert_eq!(port.post_as("root", subscribe, told).await.status, StatusCode::OK);
+    assert_eq!(port.post_as("root", subscribe, other).await.status, StatusCode::OK);
+    assert_eq!(port.post_as("ann", subscribe, other).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(port.post_as("root", subscribe, "{}").await.status, StatusCode::BAD_REQUEST);
+    {
+        let asked = port.world.subscribes.lock();
+        let [told, plain] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(told.target, PrincipalId::new("https://issuer", "bob"));
+        assert!(told.data.starts_with(b"{\"why\":") && !told.data.contains(&b'\n'), "{told:?}");
+        assert_eq!((plain.room.as_str(), plain.data.len()), ("general", 0));
+    }
     {
         let asked = port.world.disconnects.lock();
         let [order] = &asked[..] else { panic!("{asked:?}") };

@@ -67,6 +67,7 @@ async fn the_description_lists_every_path_and_only_those() {
         "/api/v1/rooms/{room}/messages",
         "/api/v1/rooms/{room}/presence",
         "/api/v1/rooms/{room}/presence/stats",
+        "/api/v1/rooms/{room}/subscribe",
         "/api/v1/rooms/{room}/unsubscribe",
         "/api/v1/users/disconnect",
         "/health",
