@@ -1,5 +1,4 @@
 //! Pairs that serve and pairs that do not, and what the watch makes of files that change.
-#![expect(clippy::unwrap_used, reason = "a failed test is how a test speaks")]
 use std::path::Path;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
