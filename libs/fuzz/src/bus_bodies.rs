@@ -4,7 +4,7 @@
 //! The input's first byte chooses the exchange; the rest is the body.
 use bus::{decode_direct, decode_room, decode_system, encode_direct, encode_room, encode_system};
 use bytes::Bytes;
-use domain::{Body, INFO_BYTES_MAX, Item, MESSAGE_BYTES_MAX, RoomTraffic, Signal};
+use domain::{Body, INFO_BYTES_MAX, Item, MESSAGE_BYTES_MAX, RoomTraffic, Signal, TAGS_MAX};
 
 use crate::take::Take;
 
@@ -62,8 +62,8 @@ fn traffic(traffic: &RoomTraffic) {
 
 fn bounded(item: &Item) {
     assert!((8..=64).contains(&item.message_id.as_str().len()));
-    if let Body::Message { sender, data, .. } = &item.body {
-        assert!(data.len() <= MESSAGE_BYTES_MAX);
+    if let Body::Message { sender, data, tags, .. } = &item.body {
+        assert!(data.len() <= MESSAGE_BYTES_MAX && tags.as_map().len() <= TAGS_MAX);
         if let Some(sender) = sender {
             let (info, room_info) = (sender.info.len(), sender.room_info.len());
             assert!(info <= INFO_BYTES_MAX && room_info <= INFO_BYTES_MAX);

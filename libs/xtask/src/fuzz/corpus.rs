@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::shell::{self, Shell};
 
 /// What is kept of one target, in bytes before they are written in hex.
-const KEPT_BYTES: usize = 24 * 1024;
+const KEPT_BYTES: usize = 16 * 1024;
 const PLACE: &str = "libs/fuzz/corpus";
 
 /// Writes a target's inputs as files, as libFuzzer wants them.
