@@ -157,7 +157,8 @@ async fn what_cannot_be_recovered_is_never_recovered_in_part() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_cache_room_the_newest_item_alone_is_recovered() {
     let running = start(|_| {}).await;
-    let empty = running.client("ann").await.client.subscribe("cache-1", Some(("", 0))).await.unwrap();
+    let empty =
+        running.client("ann").await.client.subscribe("cache-1", Some(("", 0))).await.unwrap();
     assert!(empty.was_recovering && !empty.recovered, "there is no newest one");
     for n in 1..=400 {
         running.rooms.say("cache-1", format!("{n}"));
@@ -183,7 +184,8 @@ async fn in_a_cache_room_the_newest_item_alone_is_recovered() {
     // The newest one may not be kept any more.
     running.rooms.say("cache-2", "1");
     running.rooms.forget("cache-2", 2);
-    let gone = running.client("bob").await.client.subscribe("cache-2", Some(("", 0))).await.unwrap();
+    let gone =
+        running.client("bob").await.client.subscribe("cache-2", Some(("", 0))).await.unwrap();
     assert_eq!((gone.recovered, gone.offset, gone.publications.len()), (false, 1, 0));
     running.stop().await;
 }
