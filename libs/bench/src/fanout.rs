@@ -150,12 +150,13 @@ async fn count(mut socket: Socket, counts: Arc<Counts>) {
     }
 }
 
-fn now_us() -> u64 {
+/// The time, Unix microseconds.
+pub fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_micros() as u64).unwrap_or(0)
 }
 
 /// The time in `"at":…` without reading the whole message.
-fn sent_us(line: &str) -> Option<u64> {
+pub fn sent_us(line: &str) -> Option<u64> {
     let rest = line.split_once("\"at\":")?.1;
     let end = rest.find(|c: char| !c.is_ascii_digit())?;
     rest[..end].parse().ok()

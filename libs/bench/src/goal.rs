@@ -2,12 +2,14 @@
 //!
 //! Absolute figures drift with the machine: a goal that is missed here asks for a second look at
 //! the same run's other figures, and never fails a build.
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// A figure, and its goal where one is stated.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    name: &'static str,
+    name: Cow<'static, str>,
     value: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<Goal>,
@@ -21,17 +23,17 @@ struct Goal {
 
 impl Figure {
     /// A figure without a goal.
-    pub fn plain(name: &'static str, value: f64) -> Self {
-        Self { name, value, goal: None }
+    pub fn plain(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
+        Self { name: name.into(), value, goal: None }
     }
 
     /// One that shall not be above `at`.
-    pub fn at_most(name: &'static str, value: f64, at: Option<f64>) -> Self {
+    pub fn at_most(name: impl Into<Cow<'static, str>>, value: f64, at: Option<f64>) -> Self {
         Self { goal: at.map(|at| Goal { at, met: value <= at }), ..Self::plain(name, value) }
     }
 
     /// One that shall not be below `at`.
-    pub fn at_least(name: &'static str, value: f64, at: Option<f64>) -> Self {
+    pub fn at_least(name: impl Into<Cow<'static, str>>, value: f64, at: Option<f64>) -> Self {
         Self { goal: at.map(|at| Goal { at, met: value >= at }), ..Self::plain(name, value) }
     }
 }

@@ -3,6 +3,7 @@
 //! Open loop: messages are sent by the clock, however slow the answers are. What is measured is CPU
 //! seconds and memory of the server's processes for a known amount of work, so that figures of one
 //! run can be compared with each other, whatever else the machine does.
+mod abuse;
 mod ack;
 mod fanout;
 mod goal;
@@ -41,6 +42,11 @@ enum Scenario {
     Storm(storm::Storm),
     /// One publisher, one message after the other, from publish to ack; then many at once.
     Ack(ack::Ack),
+    /// Honest clients beside attackers.
+    Abuse(abuse::Abuse),
+    /// Attacks until standard input ends; begun by `abuse`.
+    #[command(hide = true)]
+    Attack(abuse::Attack),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,14 +55,14 @@ fn main() -> anyhow::Result<()> {
         std::fs::read_to_string(&arguments.system).context("cannot read the system's file")?;
     let target: Target = serde_json::from_str(&text).context("not what roomcast-cluster prints")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        match arguments.scenario {
-            Scenario::Fanout(scenario) => scenario.run(&target).await,
-            Scenario::Idle(scenario) => scenario.run(&target).await,
-            Scenario::Storm(scenario) => scenario.run(&target).await,
-            Scenario::Ack(scenario) => scenario.run(&target).await,
-        }
-    })?;
+    let outcome = match arguments.scenario {
+        Scenario::Fanout(scenario) => runtime.block_on(scenario.run(&target)),
+        Scenario::Idle(scenario) => runtime.block_on(scenario.run(&target)),
+        Scenario::Storm(scenario) => runtime.block_on(scenario.run(&target)),
+        Scenario::Ack(scenario) => runtime.block_on(scenario.run(&target)),
+        Scenario::Abuse(scenario) => runtime.block_on(scenario.run(&target, &arguments.system)),
+        Scenario::Attack(attack) => return runtime.block_on(attack.run(&target)),
+    }?;
     println!("{}", serde_json::to_string_pretty(&outcome)?);
     Ok(())
 }

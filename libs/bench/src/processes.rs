@@ -41,6 +41,13 @@ pub fn read(target: &Target) -> anyhow::Result<Costs> {
     target.processes.iter().map(of_name).collect()
 }
 
+/// Memory of the processes whose name begins so, in bytes. Children are left out.
+pub fn memory_of(target: &Target, prefix: &str) -> anyhow::Result<u64> {
+    let named = target.processes.iter().filter(|(name, _)| name.starts_with(prefix));
+    let pids = named.map(|(_, pid)| i32::try_from(*pid).context("a process id"));
+    pids.map(|pid| Ok(read_one(pid?).pss_bytes)).sum()
+}
+
 /// A process that has just ended costs nothing more.
 fn read_one(pid: i32) -> Cost {
     let Ok(process) = Process::new(pid) else { return Cost::default() };

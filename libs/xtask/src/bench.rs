@@ -18,24 +18,32 @@ const SHAPES: [(&str, &str); 3] = [("all-in-one", "0"), ("processes", "1"), ("pr
 /// Scenarios with their goals. The goals are those of two cores, from what other servers cost
 /// there: 1.5 times a small Go hub, which took 16.1 µs a delivery to a room of 1,000 and did 6,600
 /// connects a CPU second; for rooms of 20, six times a Python system behind nginx (116 µs).
-const SCENARIOS: [(&str, &str); 6] = [
+const SCENARIOS: [(&str, &str); 7] = [
     ("large-room", "fanout --rooms 1 --members 1000 --rate 20 --goal-us 10.7"),
     ("small-rooms", "fanout --rooms 100 --members 20 --rate 200 --publishers 10 --goal-us 19.3"),
     ("busy-room", "fanout --rooms 1 --members 1000 --rate 150 --seconds 10"),
     ("idle", "idle --goal-kib 14"),
     ("storm", "storm --goal-per-cpu-s 7900"),
     ("ack", "ack --goal-p50-us 5000 --goal-per-s 20000"),
+    ("abuse", "abuse --goal-mib 64 --goal-percent 20"),
 ];
 
 /// Connections share these many users, below what one user may hold on a gateway.
 const USERS: &str = "200";
 
 /// Limits of one user or connection that a load generator of few users would run into.
-const RAISED: [(&str, &str); 3] = [
-    ("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_PER_SECOND", "10000"),
-    ("ROOMCAST_GATEWAY__CONNECTION__USER_PUBLISHES_PER_SECOND", "10000"),
-    ("ROOMCAST_GATEWAY__HTTP__UPGRADES_PER_SECOND", "20000"),
+const RAISED: [(&str, &str); 5] = [
+    ("ROOMCAST_GATEWAY__LIMITS__COMMANDS_PER_SECOND", "10000"),
+    ("ROOMCAST_GATEWAY__LIMITS__USER_PUBLISHES_PER_SECOND", "10000"),
+    ("ROOMCAST_GATEWAY__LIMITS__USER_PUBLISHES_BURST", "10000"),
+    ("ROOMCAST_GATEWAY__LIMITS__ROOM_PUBLISHES_PER_SECOND", "10000"),
+    ("ROOMCAST_GATEWAY__LIMITS__UPGRADES_PER_SECOND", "20000"),
 ];
+
+/// Beside attackers every limit stands as it is by default, but one: here all of them, and the
+/// honest, have one address, and only some of them are to be thought of as behind it.
+const ATTACKED: [(&str, &str); 1] =
+    [("ROOMCAST_GATEWAY__LIMITS__UNAUTHENTICATED_PER_ADDRESS_MAX", "0")];
 
 /// `only` narrows it to scenarios and shapes with these in their names (`idle`, `processes-3`).
 pub fn run(shell: &Shell, only: &[String]) -> Result<()> {
@@ -68,7 +76,9 @@ pub fn run(shell: &Shell, only: &[String]) -> Result<()> {
 fn one(shell: &Shell, shape: &str, gateways: &str, words: &str) -> Result<Value> {
     let built = |name: &str| shell.target().join("release").join(name);
     let path = shell.target().join("bench/system.json");
-    let mut held = Held::start(shell, &built("roomcast-cluster"), &[shape, gateways, USERS])?;
+    let settings = if words.starts_with("abuse") { &ATTACKED[..] } else { &RAISED };
+    let shape = [shape, gateways, USERS];
+    let mut held = Held::start(shell, &built("roomcast-cluster"), &shape, settings)?;
     std::fs::write(&path, held.describe()?)?;
     let mut args = vec!["--system", path.to_str().context("the target folder is no text")?];
     args.extend(words.split(' '));
@@ -83,10 +93,15 @@ fn one(shell: &Shell, shape: &str, gateways: &str, words: &str) -> Result<Value>
 struct Held(Child);
 
 impl Held {
-    fn start(shell: &Shell, program: &std::path::Path, args: &[&str]) -> Result<Self> {
+    fn start(
+        shell: &Shell,
+        program: &std::path::Path,
+        args: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let program = program.to_str().context("the target folder is no text")?;
         let mut command = shell.command("", program, args);
-        command.envs(RAISED).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.envs(settings.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
         Ok(Self(command.spawn().context("cannot start a system")?))
     }
 

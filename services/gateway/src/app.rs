@@ -24,6 +24,7 @@ use crate::bindings::Bindings;
 use crate::config::GatewayConfig;
 use crate::heads::Heads;
 use crate::hub::Hub;
+use crate::limit::Limit;
 use crate::neighbours::Neighbours;
 use crate::order::Orders;
 use crate::peers::Peers;
@@ -105,24 +106,24 @@ pub async fn start(
     let neighbours = deps.neighbours.clone();
     let neighbours = Neighbours::new(presence.clone(), neighbours, Handle::current());
     let peers = Arc::new(Peers::new(auth, rooms, presence, Handle::current()));
-    let table = Arc::new(RoomTable::new(&config.room));
+    let table = Arc::new(RoomTable::new(&config.room, config.limits.rooms_max));
     let heads = Arc::<Heads>::default();
     let consumer = deps.bus.consume(id.clone(), incarnation).await;
     let bindings = Bindings::new(&config.room, consumer.bindings, table.clone(), heads.clone());
     let gateway = Arc::new(Gateway {
         id,
         incarnation,
-        hub: Hub::new(&config.connection),
+        hub: Hub::new(&config.limits),
         rooms: table,
         heads,
         bindings: Arc::new(bindings),
         filler: Arc::new(Filler::new(Duration::from_millis(config.room.hole_wait_ms))),
         pages: Pages::new(peers.clone(), config.room.page_items),
         roster: Arc::new(Roster::new()),
-        sessions: Arc::new(Sessions::new(config.connection.message_bytes_max)),
+        sessions: Arc::new(Sessions::new(config.limits.message_bytes_max)),
         neighbours: Arc::new(neighbours),
         orders: Orders::default(),
-        connects: Semaphore::new(config.connection.connects_in_flight_max),
+        connects: Semaphore::new(config.limits.connects_in_flight_max),
         kinds: RwLock::default(),
         degraded: AtomicBool::new(false),
         rooms_seen: CancellationToken::new(),
@@ -179,7 +180,7 @@ impl Gateway {
                 () = stop.cancelled() => return,
                 _ = rounds.tick() => {}
             }
-            self.hub.forget_idle_users();
+            self.hub.publishing().forget_idle();
             ::metrics::gauge!("roomcast_gateway_ring_bytes").set(self.rooms.shelf().bytes() as f64);
             if self.rooms.shelf().crowded() {
                 // Whose room is quiet is at its head; who comes back reads history.
@@ -307,6 +308,10 @@ impl Gateway {
 
     /// Waits for a turn among those who ask auth.
     pub(crate) async fn connect_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        if let Ok(turn) = self.connects.try_acquire() {
+            return Ok(turn);
+        }
+        Limit::ConnectsInFlight.bites();
         let turn = self.connects.acquire().await;
         turn.map_err(|_| Error::new(ErrorReason::Unavailable, "the gateway goes"))
     }

@@ -1,10 +1,12 @@
 //! What can be set of a gateway: section `[gateway]` of `roomcast.toml`.
 //!
-//! Every bound of the gateway stands here with its default. Nothing is read from the
+//! Bounds on clients stand in `limit/config.rs`, those on memory and rooms here. Nothing is read from the
 //! environment but the host's name, for a gateway that was given none.
 use domain::GatewayId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::limit::LimitsConfig;
 
 /// Section `[gateway]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,60 +33,30 @@ pub struct GatewayConfig {
     /// address and not a balancer's. Without it such clients must come to the same gateway each
     /// time. In Kubernetes `ROOMCAST_GATEWAY__PEER_URL` = `http://$(POD_IP):50053` sets it.
     pub peer_url: String,
-    /// What a connection may do.
+    /// What a connection is given, and its clocks.
     pub connection: ConnectionConfig,
+    /// What bounds a client, so that none can hurt another.
+    pub limits: LimitsConfig,
     /// What is kept of rooms with local members.
     pub room: RoomConfig,
     /// How a gateway goes.
     pub drain: DrainConfig,
-    /// HTTP routes beside the socket: origins, upgrades, limits by address.
+    /// HTTP routes beside the socket: origins, proxies, what is offered.
     pub http: crate::http::HttpConfig,
     /// TLS on the public port.
     pub tls: crate::tls::TlsConfig,
 }
 
-/// Bounds and clocks of one connection.
+/// What one connection is given, and its clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConnectionConfig {
-    /// Largest message from a client, in bytes.
-    pub message_bytes_max: usize,
-    /// Most commands in one frame.
-    pub commands_per_frame_max: usize,
-    /// Commands of one connection that may wait for an answer at once; beyond it nothing is read.
-    pub commands_in_flight_max: usize,
-    /// Rooms that one connection may be subscribed to.
-    pub subscriptions_max: usize,
-    /// Commands a second of one connection, lastingly.
-    pub commands_per_second: u32,
-    /// Commands at once of one connection.
-    pub commands_burst: u32,
-    /// Publishes a second of one user on this gateway, lastingly.
-    pub user_publishes_per_second: u32,
-    /// Connections of one user on this gateway; 0 for no limit.
-    pub connections_per_user_max: usize,
-    /// Connects that ask auth at once; the others wait their turn.
-    pub connects_in_flight_max: usize,
-    /// A connect must come within this time; the clock stands while auth is asked.
-    pub connect_timeout_ms: u64,
-    /// A started frame must be finished within this time.
-    pub frame_timeout_ms: u64,
     /// Time between two pings.
     pub ping_ms: u64,
-    /// Time for the pong; shorter than `ping_ms`.
-    pub pong_ms: u64,
     /// After a token's end, how long a refresh may take.
     pub expiry_grace_ms: u64,
     /// What is added to that while auth cannot be reached.
     pub auth_outage_grace_ms: u64,
-    /// A room's feed pauses while so many bytes wait for the socket.
-    pub feed_pause_bytes: usize,
-    /// Replies and unpositioned pushes that may wait for the socket, in bytes; beyond it: 3008.
-    pub replies_bytes_max: usize,
-    /// Something waits and the socket takes nothing for so long: 3008.
-    pub slow_ms: u64,
-    /// How long the peer may take to answer a close.
-    pub close_ms: u64,
     /// Subscribe every connection to `system` by the server.
     pub system_channel: bool,
     /// Subscribe every connection to its own `user:<hash>` by the server.
@@ -140,6 +112,7 @@ impl Default for GatewayConfig {
             peer_listen: "0.0.0.0:50053".to_owned(),
             peer_url: String::new(),
             connection: ConnectionConfig::default(),
+            limits: LimitsConfig::default(),
             room: RoomConfig::default(),
             drain: DrainConfig::default(),
             http: crate::http::HttpConfig::default(),
@@ -151,25 +124,9 @@ impl Default for GatewayConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
-            message_bytes_max: 64 * 1024,
-            commands_per_frame_max: 256,
-            commands_in_flight_max: 32,
-            subscriptions_max: 128,
-            commands_per_second: 100,
-            commands_burst: 400,
-            user_publishes_per_second: 200,
-            connections_per_user_max: 100,
-            connects_in_flight_max: 256,
-            connect_timeout_ms: 15_000,
-            frame_timeout_ms: 10_000,
             ping_ms: 25_000,
-            pong_ms: 8_000,
             expiry_grace_ms: 25_000,
             auth_outage_grace_ms: 60_000,
-            feed_pause_bytes: 64 * 1024,
-            replies_bytes_max: 1024 * 1024,
-            slow_ms: 30_000,
-            close_ms: 3_000,
             system_channel: true,
             user_channel: true,
         }
@@ -216,34 +173,19 @@ impl GatewayConfig {
         check(self.peer_listen.contains(':'), "peer_listen: not an address with a port");
         let peer_url = self.peer_url().map_or(Ok(()), |url| rpc::config::check_address(&url));
         check(peer_url.is_ok(), "peer_url: not an address like http://host:port");
-        let c = &self.connection;
-        check(
-            (1_024..=domain::MESSAGE_BYTES_MAX * 16).contains(&c.message_bytes_max),
-            "connection.message_bytes_max: 1024 to 1048576",
-        );
-        check(c.commands_per_frame_max > 0, "connection.commands_per_frame_max: must be above 0");
-        check(c.commands_in_flight_max > 0, "connection.commands_in_flight_max: must be above 0");
-        check(c.commands_per_second > 0, "connection.commands_per_second: must be above 0");
-        check(c.commands_burst > 0, "connection.commands_burst: must be above 0");
-        check(
-            c.user_publishes_per_second > 0,
-            "connection.user_publishes_per_second: must be above 0",
-        );
-        check(c.connects_in_flight_max > 0, "connection.connects_in_flight_max: must be above 0");
+        let (c, l) = (&self.connection, &self.limits);
         check(c.ping_ms >= 1_000, "connection.ping_ms: at least 1000");
-        check(c.pong_ms < c.ping_ms, "connection.pong_ms: must be shorter than ping_ms");
-        check(c.feed_pause_bytes > 0, "connection.feed_pause_bytes: must be above 0");
-        check(c.replies_bytes_max >= 65_536, "connection.replies_bytes_max: at least 65536");
-        check(c.slow_ms >= 1_000, "connection.slow_ms: at least 1000");
+        check(l.pong_ms < c.ping_ms, "limits.pong_ms: must be shorter than connection.ping_ms");
         let r = &self.room;
         check(r.page_items > 0, "room.page_items: must be above 0");
         check(r.recovery_items > 0, "room.recovery_items: must be above 0");
         check(
-            r.recovery_bytes < c.replies_bytes_max,
-            "room.recovery_bytes: must be below connection.replies_bytes_max",
+            r.recovery_bytes < l.replies_bytes_max,
+            "room.recovery_bytes: must be below limits.replies_bytes_max",
         );
         check(r.held_items_max > 0, "room.held_items_max: must be above 0");
         check(r.binding_cap > 0, "room.binding_cap: must be above 0");
+        problems.extend(l.problems().into_iter().map(|text| format!("limits.{text}")));
         problems.extend(self.http.problems().into_iter().map(|text| format!("http.{text}")));
         problems.extend(self.tls.problems().into_iter().map(|text| format!("tls.{text}")));
         problems
@@ -284,9 +226,9 @@ mod tests {
     #[test]
     fn a_pong_that_outlasts_the_ping_is_a_problem() {
         let mut config = GatewayConfig::default();
-        config.connection.pong_ms = config.connection.ping_ms;
+        config.limits.pong_ms = config.connection.ping_ms;
         assert_eq!(config.problems().len(), 1);
-        assert!(config.problems()[0].starts_with("connection.pong_ms:"));
+        assert!(config.problems()[0].starts_with("limits.pong_ms:"));
     }
 
     #[test]

@@ -29,7 +29,8 @@ use wire::{CloseCode, ErrorBody, Reply, ReplyBody, Uncarried};
 
 use crate::app::Gateway;
 use crate::config::ConnectionConfig;
-use crate::rate::Bucket;
+use crate::limit::LimitsConfig;
+use crate::rate::Rates;
 use crate::room::ring::RingItem;
 use crate::worker::Worker;
 use carrier::{Carrier, SharedPush};
@@ -99,7 +100,7 @@ pub struct Connection {
     stage: RefCell<Stage>,
     subscriptions: RefCell<HashMap<RoomName, Subscription>>,
     lanes: Lanes,
-    bucket: RefCell<Bucket>,
+    rates: RefCell<Rates>,
     /// The number of the last ping, and of the last one that was answered.
     pings: Cell<(u32, u32)>,
     slow_armed: Cell<bool>,
@@ -113,9 +114,9 @@ pub struct Connection {
 
 impl Connection {
     fn new(id: ConnectionId, worker: Rc<Worker>, writer: Rc<Writer>, manner: Manner) -> Self {
-        let config = &worker.gateway().config().connection;
-        let bucket = Bucket::new(config.commands_per_second, config.commands_burst);
-        let lanes = Lanes::new(config.commands_in_flight_max);
+        let limits = &worker.gateway().config().limits;
+        let rates = Rates::new(limits);
+        let lanes = Lanes::new(limits.commands_in_flight_max);
         Self {
             id,
             worker,
@@ -124,7 +125,7 @@ impl Connection {
             stage: RefCell::new(Stage::Fresh),
             subscriptions: RefCell::default(),
             lanes,
-            bucket: RefCell::new(bucket),
+            rates: RefCell::new(rates),
             pings: Cell::new((0, 0)),
             slow_armed: Cell::new(false),
             expiry_look: Cell::new(None),
@@ -289,7 +290,12 @@ impl Connection {
         self.ending.borrow().is_some()
     }
 
-    /// Its bounds.
+    /// What it may do.
+    pub fn limits(&self) -> &LimitsConfig {
+        &self.gateway().config().limits
+    }
+
+    /// What it is given, and its clocks.
     pub fn settings(&self) -> &ConnectionConfig {
         &self.gateway().config().connection
     }
@@ -329,6 +335,6 @@ impl Connection {
             self.gateway().hub().dismiss(&identity.principal.id);
         }
         self.worker.remove(self.id);
-        self.gateway().hub().closed();
+        self.gateway().hub().closed(self.address(), self.ready());
     }
 }

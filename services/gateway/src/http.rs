@@ -17,7 +17,6 @@ mod health;
 mod openapi;
 pub mod origin;
 mod page;
-mod rate;
 mod state;
 mod stats;
 mod stream;
@@ -28,13 +27,14 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
+pub(crate) use admission::crowded;
 pub use config::HttpConfig;
 pub use docs::DocsFiles;
 pub use error::{ApiError, ErrorAnswer};
 pub use gate::{PUBLIC_FOLDERS, PUBLIC_PATHS};
 pub use openapi::document;
 pub use page::{Page, PageFile};
-pub use state::{Frames, HttpState};
+pub use state::HttpState;
 pub use upgrade::{Sockets, Upgrade};
 
 /// How long a browser may remember the answer to a preflight, in seconds.

@@ -1,24 +1,20 @@
 //! All connections of this gateway, as the process sees them: counts, limits, and one inbox for
 //! each worker. The connections themselves stay on their workers.
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::{PrincipalId, RoomEvent, RoomTraffic, Signal};
-use governor::clock::DefaultClock;
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
 use parking_lot::{Mutex, RwLock};
 use wire::{Push, PushBody};
 
-use crate::config::ConnectionConfig;
 use crate::connection::carrier::SharedPush;
+use crate::limit::publishing::{Publishing, block};
+use crate::limit::{Limit, LimitsConfig};
 use crate::room::Room;
 use crate::translate;
 use crate::worker::inbox::{Control, Inbox, Live};
-
-type Publishes = RateLimiter<PrincipalId, DashMapStateStore<PrincipalId>, DefaultClock>;
 
 /// See the file's head.
 pub struct Hub {
@@ -26,19 +22,32 @@ pub struct Hub {
     open: AtomicUsize,
     users: Mutex<HashMap<PrincipalId, usize>>,
     per_user_max: usize,
-    publishes: Publishes,
+    addresses: Mutex<HashMap<IpAddr, Callers>>,
+    per_address_max: usize,
+    waiting_per_address_max: usize,
+    publishing: Arc<Publishing>,
+}
+
+/// The connections of one address.
+#[derive(Debug, Default)]
+struct Callers {
+    open: usize,
+    /// Those that are not connected yet.
+    waiting: usize,
 }
 
 impl Hub {
     /// No connections yet.
-    pub fn new(config: &ConnectionConfig) -> Self {
-        let rate = NonZeroU32::new(config.user_publishes_per_second).unwrap_or(NonZeroU32::MIN);
+    pub fn new(limits: &LimitsConfig) -> Self {
         Self {
             inboxes: RwLock::default(),
             open: AtomicUsize::new(0),
             users: Mutex::default(),
-            per_user_max: config.connections_per_user_max,
-            publishes: RateLimiter::keyed(Quota::per_second(rate)),
+            per_user_max: limits.connections_per_user_max,
+            addresses: Mutex::default(),
+            per_address_max: limits.connections_per_address_max,
+            waiting_per_address_max: limits.unauthenticated_per_address_max,
+            publishing: Arc::new(Publishing::new(limits)),
         }
     }
 
@@ -47,15 +56,48 @@ impl Hub {
         self.inboxes.write().push(inbox);
     }
 
-    /// A socket was opened.
-    pub fn opened(&self) {
+    /// Counts a new connection, which is not connected yet; or says what its address has too
+    /// many of.
+    pub fn open(&self, address: Option<IpAddr>) -> Result<(), Limit> {
+        if let Some(address) = address {
+            let mut addresses = self.addresses.lock();
+            let callers = addresses.entry(block(address)).or_default();
+            // Zero is no limit; and an address with nothing open is below any other.
+            if self.per_address_max > 0 && callers.open >= self.per_address_max {
+                return Err(Limit::ConnectionsPerAddress);
+            }
+            if self.waiting_per_address_max > 0 && callers.waiting >= self.waiting_per_address_max {
+                return Err(Limit::UnauthenticatedPerAddress);
+            }
+            callers.open += 1;
+            callers.waiting += 1;
+        }
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::gauge!("roomcast_gateway_connections").set(open as f64);
         metrics::counter!("roomcast_gateway_connections_opened_total").increment(1);
+        Ok(())
     }
 
-    /// A socket is gone.
-    pub fn closed(&self) {
+    /// A connection may act from now on.
+    pub fn connected(&self, address: Option<IpAddr>) {
+        let Some(address) = address else { return };
+        if let Some(callers) = self.addresses.lock().get_mut(&block(address)) {
+            callers.waiting -= 1;
+        }
+    }
+
+    /// A connection is gone, which could act or never came to that.
+    pub fn closed(&self, address: Option<IpAddr>, connected: bool) {
+        if let Some(address) = address.map(block) {
+            let mut addresses = self.addresses.lock();
+            if let Some(callers) = addresses.get_mut(&address) {
+                callers.open -= 1;
+                callers.waiting -= usize::from(!connected);
+                if callers.open == 0 {
+                    addresses.remove(&address);
+                }
+            }
+        }
         let open = self.open.fetch_sub(1, Ordering::Relaxed) - 1;
         metrics::gauge!("roomcast_gateway_connections").set(open as f64);
     }
@@ -75,6 +117,7 @@ impl Hub {
         let mut users = self.users.lock();
         let count = users.entry(user.clone()).or_default();
         if self.per_user_max > 0 && *count >= self.per_user_max {
+            Limit::ConnectionsPerUser.bites();
             return false;
         }
         *count += 1;
@@ -92,15 +135,9 @@ impl Hub {
         }
     }
 
-    /// Whether a user may publish now.
-    pub fn may_publish(&self, user: &PrincipalId) -> bool {
-        self.publishes.check_key(user).is_ok()
-    }
-
-    /// Forgets users that have not published for a while.
-    pub fn forget_idle_users(&self) {
-        self.publishes.retain_recent();
-        self.publishes.shrink_to_fit();
+    /// How much may be published.
+    pub fn publishing(&self) -> &Arc<Publishing> {
+        &self.publishing
     }
 
     /// Gives every worker an order.

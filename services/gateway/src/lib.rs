@@ -14,6 +14,7 @@ mod heads;
 pub mod http;
 pub mod hub;
 mod intake;
+pub mod limit;
 mod metrics;
 mod neighbours;
 mod notice;

@@ -20,6 +20,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("roomcast_gateway_orders_total", "Orders obeyed"),
     ("roomcast_gateway_ordered_subscribes_total", "Subscribes by order, by outcome"),
     ("roomcast_gateway_heads_reopened_total", "Times that the heads stream ended"),
+    ("roomcast_gateway_limited_total", "Times that a limit bit, by its key in gateway.limits"),
     ("roomcast_gateway_presence_leases_total", "Presence leases taken"),
     ("roomcast_gateway_certificate_reloads_total", "Changed certificates, by outcome"),
 ];

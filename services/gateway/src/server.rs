@@ -3,7 +3,7 @@
 //! Signals are the process's business. The server ends when the gateway is drained; by then its
 //! sockets are closed, so nothing holds it.
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use wire::EmulationRequest;
 use crate::app::Gateway;
 use crate::config::GatewayConfig;
 use crate::connection::{self, carrier::Carrier};
-use crate::http::{self, Frames, HttpState, Page, Sockets, Upgrade};
+use crate::http::{self, HttpState, Page, Sockets, Upgrade};
 use crate::tls::Tls;
 use crate::worker::WorkerSlot;
 
@@ -146,11 +146,12 @@ impl Sockets for GatewaySockets {
         request: &HttpRequest,
         first: Bytes,
         carrier: Carrier,
+        address: Option<IpAddr>,
     ) -> Result<HttpResponse, actix_web::Error> {
         if !self.0.accepting() {
             return Ok(gone());
         }
-        connection::open_stream(request, first, carrier)
+        connection::open_stream(request, first, carrier, address)
     }
 
     fn emulate(&self, request: EmulationRequest) -> LocalBoxFuture<'static, domain::Result<()>> {
@@ -174,13 +175,11 @@ fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
         Arc::new(GatewaySockets(gateway.clone())),
         front.readiness,
     );
-    let connection = &gateway.config().connection;
     let tls = &gateway.config().tls;
     let state = if tls.is_on() { state.with_hsts(tls.hsts_max_age_s) } else { state };
-    let state = state.with_frames(Frames {
-        bytes_max: connection.message_bytes_max,
-        timeout_ms: connection.frame_timeout_ms,
-    });
+    let state = state
+        .with_limits(gateway.config().limits.clone())
+        .with_publishing(gateway.hub().publishing().clone());
     match front.page {
         Some(page) => state.with_page(page),
         None => state,
@@ -188,7 +187,9 @@ fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
 }
 
 fn socket_options(config: &GatewayConfig) -> (usize, Duration) {
-    (config.send_buffer_bytes, Duration::from_millis(config.connection.slow_ms))
+    // Longer than it takes to find a reader slow and to tell it so: the kernel must not come first.
+    let slow_and_told = config.limits.slow_ms + config.limits.close_ms;
+    (config.send_buffer_bytes, Duration::from_millis(slow_and_told))
 }
 
 /// A small send buffer, so that a slow reader is noticed early; and an end to a peer that takes

@@ -12,6 +12,8 @@ use parking_lot::RwLock;
 use rpc::Call;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::limit::Limit;
+
 /// Frames that may wait for one connection.
 const FRAMES_MAX: usize = 64;
 /// Bytes that may wait for one connection, in messages of the largest size.
@@ -66,11 +68,15 @@ impl Sessions {
     /// large, `RateLimited` while too much waits.
     pub fn deliver(&self, session: &Session, frame: Bytes) -> Result<()> {
         if frame.len() > self.message_bytes_max {
+            Limit::MessageBytes.bites();
             let text = format!("a frame has at most {} bytes", self.message_bytes_max);
             return Err(Error::new(ErrorReason::LimitExceeded, text));
         }
         let Some(slot) = self.open.read().get(session).cloned() else { return Err(unknown()) };
-        let full = || Error::new(ErrorReason::RateLimited, "too much waits for this connection");
+        let full = || {
+            Limit::CommandsInFlight.bites();
+            Error::new(ErrorReason::RateLimited, "too much waits for this connection")
+        };
         let bytes = u32::try_from(frame.len().max(FRAME_BYTES_MIN)).unwrap_or(u32::MAX);
         let place = slot.bytes.try_acquire_many_owned(bytes).map_err(|_| full())?;
         slot.frames.try_send(Letter { frame, _place: place }).map_err(|error| match error {

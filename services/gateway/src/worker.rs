@@ -117,18 +117,18 @@ impl Worker {
         self.wheel.borrow_mut().set(Instant::now() + after, id, clock);
     }
 
-    /// Seats a member of this worker in a room.
+    /// Seats a member of this worker in a room; `None` if no more rooms may be held.
     pub fn sit(
         &self,
         name: &RoomName,
         settings: domain::RoomSettings,
         head: &domain::Position,
-    ) -> Seated {
-        let seated = self.gateway.rooms().sit(name, settings, head, &self.inbox);
+    ) -> Option<Seated> {
+        let seated = self.gateway.rooms().sit(name, settings, head, &self.inbox)?;
         if seated.first {
             self.gateway.bindings().joined(&seated.room);
         }
-        seated
+        Some(seated)
     }
 
     /// A member that was seated goes.

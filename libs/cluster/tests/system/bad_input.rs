@@ -191,7 +191,7 @@ async fn raw_close(stream: &mut TcpStream) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_into_one_frame_is_cut_at_its_header_and_memory_stays_flat() {
     let _turn = turn().await;
-    let shape = Shape::all_in_one().with("ROOMCAST_GATEWAY__CONNECTION__FRAME_TIMEOUT_MS", 1_000);
+    let shape = Shape::all_in_one().with("ROOMCAST_GATEWAY__LIMITS__FRAME_TIMEOUT_MS", 1_000);
     let system = shape.start().await.unwrap();
     let mut bystander = Bystander::arrive(&system).await;
     let before = system.gateways[0].resident_bytes().unwrap();

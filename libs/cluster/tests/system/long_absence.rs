@@ -127,9 +127,14 @@ async fn twenty_members_who_each_missed_ten_thousand_messages_get_them_while_the
     let mut shape = Shape::processes()
         // What is tried is the way back, not the publishers' limits, nor what is no longer kept.
         .with("ROOMCAST_ROOMS__KINDS__DEFAULT__HISTORY_ITEMS_MAX", 100_000)
-        .with("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_PER_SECOND", 100_000)
-        .with("ROOMCAST_GATEWAY__CONNECTION__COMMANDS_BURST", 100_000)
-        .with("ROOMCAST_GATEWAY__CONNECTION__USER_PUBLISHES_PER_SECOND", 100_000);
+        .with("ROOMCAST_GATEWAY__LIMITS__COMMANDS_PER_SECOND", 100_000)
+        .with("ROOMCAST_GATEWAY__LIMITS__COMMANDS_BURST", 100_000)
+        .with("ROOMCAST_GATEWAY__LIMITS__BYTES_PER_SECOND", 100_000_000)
+        .with("ROOMCAST_GATEWAY__LIMITS__BYTES_BURST", 100_000_000)
+        .with("ROOMCAST_GATEWAY__LIMITS__USER_PUBLISHES_PER_SECOND", 0)
+        .with("ROOMCAST_GATEWAY__LIMITS__USER_BYTES_PER_SECOND", 0)
+        .with("ROOMCAST_GATEWAY__LIMITS__ROOM_PUBLISHES_PER_SECOND", 0)
+        .with("ROOMCAST_GATEWAY__LIMITS__ROOM_BYTES_PER_SECOND", 0);
     shape.gateways = 2;
     let system = shape.start().await.unwrap();
     let room = system.fresh_room("absence");

@@ -100,7 +100,7 @@ fn refuse(connection: &Connection, id: u32, error: &Error) {
 fn fail(connection: &Connection, id: u32, error: ErrorBody, transient: bool) {
     connection.set_stage(Stage::Failed { transient });
     connection.refuse(id, error);
-    let stale = Duration::from_millis(connection.settings().connect_timeout_ms);
+    let stale = Duration::from_millis(connection.limits().connect_timeout_ms);
     connection.worker().set_clock(stale, connection.id(), Clock::Stale);
 }
 
@@ -118,6 +118,7 @@ fn accept(
         return refuse(connection, id, &Error::new(ErrorReason::LimitExceeded, text));
     }
     connection.set_stage(Stage::Ready(identity.clone()));
+    gateway.hub().connected(connection.address());
     // An order may have come meanwhile: it concerns this connection, or a room that it is in.
     let since = identity.authenticated_ms;
     let own = &identity.principal.id;

@@ -62,9 +62,8 @@ pub async fn publish(
         return Err(Error::new(ErrorReason::LimitExceeded, "the message is too large"));
     }
     let gateway = connection.gateway();
-    if !gateway.hub().may_publish(&identity.principal.id) {
-        return Err(Error::new(ErrorReason::RateLimited, "too many publishes of this user"));
-    }
+    let (user, address) = (&identity.principal.id, connection.address());
+    gateway.hub().publishing().take(user, address, &room, data.len())?;
     let span = tracing::info_span!("publish", room = %room, gateway = %gateway.id());
     async {
         check_shape(connection, identity, &room, &data).await?;

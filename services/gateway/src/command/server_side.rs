@@ -19,6 +19,7 @@ use wire::{Push, PushBody, SubscribePush, SubscribeRequest};
 use super::subscribe::{self, Entered, Entry};
 use crate::connection::carrier::SharedPush;
 use crate::connection::{Connection, Identity};
+use crate::limit::Limit;
 use crate::order::OrderedRoom;
 
 /// Rooms that one connect joins at the same time.
@@ -41,7 +42,8 @@ pub(super) async fn join(
     if rooms.is_empty() {
         return Ok(Vec::new());
     }
-    if rooms.len() > connection.settings().subscriptions_max {
+    if rooms.len() > connection.limits().subscriptions_max {
+        Limit::Subscriptions.bites();
         let text = "the token subscribes to more rooms than a connection may";
         return Err(Error::new(ErrorReason::LimitExceeded, text));
     }

@@ -21,6 +21,7 @@ use super::room_or_refuse;
 use crate::clock::now_ms;
 use crate::connection::subscription::Terms;
 use crate::connection::{Connection, Identity};
+use crate::limit::Limit;
 use crate::order::{self, Origin};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
@@ -122,9 +123,10 @@ fn check(
     } else if request.tf.is_some() {
         // No kind of room filters: whoever asked for a part must not be given the whole.
         ErrorCode::BadRequest
-    } else if connection.subscriptions() >= connection.settings().subscriptions_max
+    } else if connection.subscriptions() >= connection.limits().subscriptions_max
         && connection.member(room).is_none()
     {
+        Limit::Subscriptions.bites();
         ErrorCode::LimitExceeded
     } else {
         return Ok(());
@@ -212,7 +214,10 @@ pub(super) async fn enter(
     if connection.retired() {
         return Ok(None);
     }
-    let seated = connection.worker().sit(room, joined.settings, &joined.head);
+    let Some(seated) = connection.worker().sit(room, joined.settings, &joined.head) else {
+        Limit::Rooms.bites();
+        return Err(Error::new(ErrorReason::RateLimited, "this gateway holds too many rooms"));
+    };
     hear(connection, room, joined.settings).await;
     let started = start(connection, request, &seated, &joined).await;
     // An order may have come meanwhile that ends what was authorised before it.

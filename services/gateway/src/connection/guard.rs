@@ -3,8 +3,9 @@
 //! The parser behind it collects a whole frame before it looks at the length; the guard refuses a
 //! frame on its declared length, with nothing of its payload kept. It counts fragments, refuses
 //! what RFC 6455 forbids in a header, and what is begun and not finished in time. Legal bytes pass
-//! as they are, without a copy unless a header was cut in two. After a refusal it reads on and
-//! throws away, so that the peer gets the close frame and not a reset.
+//! as they are, without a copy unless a header was cut in two. After a refusal it reads on for a
+//! while and throws away, so that the peer gets the close frame and not a reset; what looks like
+//! the peer's answer to it ends the stream.
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +19,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 use wire::CloseCode;
 
+use crate::limit::Limit;
+
 /// Two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
 /// The longest payload of a control frame.
@@ -29,6 +32,9 @@ const MASKED: u8 = 0x80;
 const CONTINUATION: u8 = 0x0;
 const CLOSE: u8 = 0x8;
 
+/// What is read and thrown away after a refusal, in bytes; whoever sends more is not worth it.
+const THROWN_BYTES_MAX: usize = 256 * 1024;
+
 /// What a peer may send.
 #[derive(Debug, Clone, Copy)]
 pub struct GuardLimits {
@@ -36,6 +42,8 @@ pub struct GuardLimits {
     pub message_bytes_max: usize,
     /// Most fragments of one message.
     pub fragments_max: u32,
+    /// Payload bytes up to the end of the first message, in bytes over all frames.
+    pub greeting_bytes_max: usize,
     /// A frame, or a message in fragments, must be finished so long after its first byte.
     pub frame_timeout: Duration,
 }
@@ -45,6 +53,7 @@ impl Default for GuardLimits {
         Self {
             message_bytes_max: 64 * 1024,
             fragments_max: 32,
+            greeting_bytes_max: 64 * 1024,
             frame_timeout: Duration::from_secs(10),
         }
     }
@@ -96,6 +105,10 @@ pub struct Guard<S> {
     stream: S,
     judge: Judge,
     report: GuardReport,
+    /// Bytes that were thrown away.
+    thrown: usize,
+    /// The last of them.
+    tail: BytesMut,
     /// Made when a frame stays unfinished between two chunks.
     timeout: Option<Pin<Box<Sleep>>>,
 }
@@ -104,9 +117,25 @@ impl<S> Guard<S> {
     /// Puts a guard before `stream`.
     pub fn new(stream: S, limits: GuardLimits) -> (Self, GuardReport) {
         let report = GuardReport::default();
-        let guard =
-            Self { stream, judge: Judge::new(limits), report: report.clone(), timeout: None };
+        let guard = Self {
+            stream,
+            judge: Judge::new(limits),
+            report: report.clone(),
+            thrown: 0,
+            tail: BytesMut::new(),
+            timeout: None,
+        };
         (guard, report)
+    }
+
+    /// Throws away what came after a refusal; whether it ends like an answer to our close.
+    fn throw_away(&mut self, chunk: &[u8]) -> bool {
+        self.thrown += chunk.len();
+        let longest = 2 + 4 + CONTROL_BYTES_MAX as usize;
+        self.tail.extend_from_slice(&chunk[chunk.len().saturating_sub(longest)..]);
+        let over = self.tail.len().saturating_sub(longest);
+        let _older = self.tail.split_to(over);
+        ends_with_close(&self.tail)
     }
 
     /// Lets the legal part of a chunk through.
@@ -156,9 +185,16 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
+            if this.thrown >= THROWN_BYTES_MAX {
+                // The rest stays with the peer; whoever waits for its answer does so for a while.
+                return Poll::Pending;
+            }
             match Pin::new(&mut this.stream).poll_next(cx) {
-                // Refused before: what comes is thrown away.
-                Poll::Ready(Some(Ok(_))) if this.report.close_code().is_some() => {}
+                Poll::Ready(Some(Ok(chunk))) if this.report.close_code().is_some() => {
+                    if this.throw_away(&chunk) {
+                        return Poll::Ready(None);
+                    }
+                }
                 Poll::Ready(Some(Ok(chunk))) => {
                     let legal = this.admit(&chunk);
                     if !legal.is_empty() {
@@ -167,6 +203,7 @@ where
                 }
                 Poll::Pending => {
                     if this.overdue(cx) {
+                        Limit::FrameTimeout.bites();
                         this.report.refuse(CloseCode::FrameTimeout);
                         this.timeout = None;
                     }
@@ -176,6 +213,23 @@ where
             }
         }
     }
+}
+
+/// Whether bytes end with a masked close frame, wherever it began: after a refusal nobody knows
+/// any more where frames begin.
+fn ends_with_close(bytes: &[u8]) -> bool {
+    let is_close = |start: usize| {
+        let frame = bytes.get(start..).unwrap_or_default();
+        let &[first, second, a, b, _, _, ref payload @ ..] = frame else { return false };
+        let length = usize::from(second & !MASKED);
+        let coded = match *payload {
+            [] => true,
+            [high, low, ..] => (1_000..5_000).contains(&u16::from_be_bytes([high ^ a, low ^ b])),
+            _ => false,
+        };
+        first == FIN | CLOSE && second & MASKED != 0 && length == payload.len() && coded
+    };
+    (0..bytes.len()).any(is_close)
 }
 
 /// The verdict on one chunk.
@@ -202,6 +256,8 @@ struct Judge {
     message_bytes: u64,
     /// The current frame ends its message.
     last: bool,
+    /// Payload bytes so far, until the first message is through.
+    greeting_bytes: Option<u64>,
     /// A close frame came: nothing after it counts.
     closing: bool,
 }
@@ -216,6 +272,7 @@ impl Judge {
             fragments: 0,
             message_bytes: 0,
             last: true,
+            greeting_bytes: Some(0),
             closing: false,
         }
     }
@@ -304,13 +361,20 @@ impl Judge {
 
     /// What the declared length forbids: judged before the mask and the payload come.
     fn judge_length(&self, length_bytes: usize) -> Result<(), CloseCode> {
-        if self.is_control() {
+        let declared = self.declared(length_bytes);
+        let limits = &self.limits;
+        let beyond = |sum: u64, most: usize| sum.saturating_add(declared) > most as u64;
+        let limit = if !self.is_control() && beyond(self.message_bytes, limits.message_bytes_max) {
+            Limit::MessageBytes
+        } else if !self.is_control() && self.fragments >= limits.fragments_max {
+            Limit::Fragments
+        } else if self.greeting_bytes.is_some_and(|sum| beyond(sum, limits.greeting_bytes_max)) {
+            Limit::BytesBeforeConnect
+        } else {
             return Ok(());
-        }
-        let most = self.limits.message_bytes_max as u64;
-        let fits = self.message_bytes.saturating_add(self.declared(length_bytes)) <= most
-            && self.fragments < self.limits.fragments_max;
-        if fits { Ok(()) } else { Err(CloseCode::TooBig) }
+        };
+        limit.bites();
+        Err(CloseCode::TooBig)
     }
 
     fn is_control(&self) -> bool {
@@ -329,6 +393,9 @@ impl Judge {
     fn begin_frame(&mut self, length_bytes: usize) {
         self.payload_left = self.declared(length_bytes);
         self.header_length = 0;
+        if let Some(sum) = &mut self.greeting_bytes {
+            *sum += self.payload_left;
+        }
         if self.is_control() {
             self.closing = self.header[0] & 0x0f == CLOSE;
             return;
@@ -344,6 +411,7 @@ impl Judge {
         if !self.is_control() && self.last {
             self.fragments = 0;
             self.message_bytes = 0;
+            self.greeting_bytes = None;
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! The library checks the handshake and reads messages; what is written to the client is ours, so
 //! that one encoded frame serves every member. The guard stands in front of the library's parser.
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use domain::{ConnectionId, Session};
 use futures_util::StreamExt;
@@ -21,8 +22,7 @@ use super::source::{Requests, SocketFrames};
 use super::timer::Clock;
 use super::writer::{SocketBody, Writer, WriterLimits};
 use super::{Connection, Manner, reader};
-use crate::http::Upgrade;
-use crate::http::address::Caller;
+use crate::http::{Upgrade, crowded};
 use crate::worker::{Worker, WorkerSlot};
 
 /// Makes a connection of an upgrade request that was let in. Must run on a worker's thread, in an
@@ -33,11 +33,12 @@ pub fn open(
     upgrade: Upgrade,
 ) -> actix_web::Result<HttpResponse> {
     let worker = worker_of(request)?;
-    let config = &worker.gateway().config().connection;
+    let config = &worker.gateway().config().limits;
     let limits = GuardLimits {
         message_bytes_max: config.message_bytes_max,
+        fragments_max: config.fragments_max,
+        greeting_bytes_max: config.bytes_before_connect_max,
         frame_timeout: Duration::from_millis(config.frame_timeout_ms),
-        ..GuardLimits::default()
     };
     open_with(request, payload, upgrade, limits, Commands)
 }
@@ -60,7 +61,7 @@ pub fn open_with(
         session: None,
         address: upgrade.address,
     };
-    let (connection, writer) = begin(&worker, manner);
+    let (connection, writer) = begin(&worker, manner)?;
     actix_web::rt::spawn(reader::run(connection, frames, take));
     Ok(response.map_body(|_, library| BoxBody::new(SocketBody::new(writer, Some(library)))))
 }
@@ -92,13 +93,13 @@ pub fn open_stream(
     request: &HttpRequest,
     first: Bytes,
     carrier: Carrier,
+    address: Option<IpAddr>,
 ) -> actix_web::Result<HttpResponse> {
     let worker = worker_of(request)?;
     let session = Session::from_bytes(rand::random());
     let letterbox = worker.gateway().sessions().open(session);
-    let address = request.extensions().get::<Caller>().map(|caller| caller.0);
     let manner = Manner { carrier, native_pings: false, session: Some(session), address };
-    let (connection, writer) = begin(&worker, manner);
+    let (connection, writer) = begin(&worker, manner)?;
     if let Some(opening) = carrier.opening() {
         writer.reply(opening);
     }
@@ -116,6 +117,8 @@ pub fn open_stream(
         // Whoever stands between must hand each message on as it comes: neither kept nor packed.
         .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
         .insert_header(("x-accel-buffering", "no"))
+        // When the stream ends there is nothing more to say: the socket goes with it.
+        .force_close()
         .body(BoxBody::new(SocketBody::new(writer, None))))
 }
 
@@ -125,9 +128,10 @@ fn worker_of(request: &HttpRequest) -> actix_web::Result<Rc<Worker>> {
     Ok(slot.worker())
 }
 
-/// A connection that is counted and waits for its connect.
-fn begin(worker: &Rc<Worker>, manner: Manner) -> (Rc<Connection>, Rc<Writer>) {
-    let config = &worker.gateway().config().connection;
+/// A connection that is counted and waits for its connect; 503 if its address has too many.
+fn begin(worker: &Rc<Worker>, manner: Manner) -> actix_web::Result<(Rc<Connection>, Rc<Writer>)> {
+    worker.gateway().hub().open(manner.address).map_err(crowded)?;
+    let config = &worker.gateway().config().limits;
     let id = ConnectionId::random();
     let limits = WriterLimits {
         feed_pause_bytes: config.feed_pause_bytes,
@@ -136,8 +140,7 @@ fn begin(worker: &Rc<Worker>, manner: Manner) -> (Rc<Connection>, Rc<Writer>) {
     };
     let writer = Rc::new(Writer::new(id, limits, worker.drained().clone()));
     let connection = Rc::new(Connection::new(id, worker.clone(), writer.clone(), manner));
-    worker.gateway().hub().opened();
     worker.add(connection.clone());
     worker.set_clock(Duration::from_millis(config.connect_timeout_ms), id, Clock::Connect);
-    (connection, writer)
+    Ok((connection, writer))
 }

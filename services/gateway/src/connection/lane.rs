@@ -16,6 +16,7 @@ use wire::{Command, Request};
 
 use super::Connection;
 use crate::command::{self, Flow};
+use crate::limit::Limit;
 
 type Queue = VecDeque<(Command, OwnedSemaphorePermit)>;
 
@@ -44,7 +45,15 @@ impl Lanes {
 
 /// Runs a command behind those of its channel. Waits while too many are under way.
 pub async fn enter(connection: &Rc<Connection>, command: Command) {
-    let Ok(permit) = connection.lanes.slots.clone().acquire_owned().await else { return };
+    let slots = connection.lanes.slots.clone();
+    let permit = match slots.clone().try_acquire_owned() {
+        Ok(permit) => permit,
+        Err(_) => {
+            Limit::CommandsInFlight.bites();
+            let Ok(permit) = slots.acquire_owned().await else { return };
+            permit
+        }
+    };
     let name = lane_of(&command);
     let mut queues = connection.lanes.queues.borrow_mut();
     if let Some(queue) = queues.get_mut(&name) {

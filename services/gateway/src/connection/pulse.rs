@@ -11,6 +11,7 @@ use super::subscription::Terms;
 use super::timer::Clock;
 use super::{Connection, Identity, Stage, frame};
 use crate::clock::now_ms;
+use crate::limit::Limit;
 
 /// Between two looks at an ended credential while auth cannot be asked.
 const OUTAGE_LOOK_MS: i64 = 1_000;
@@ -23,6 +24,7 @@ impl Connection {
         match clock {
             Clock::Connect => {
                 if matches!(self.stage(), Stage::Fresh) {
+                    Limit::ConnectTimeout.bites();
                     self.close(CloseCode::ConnectTimeout, "");
                 }
             }
@@ -35,6 +37,7 @@ impl Connection {
             Clock::Ping => self.ping(),
             Clock::Pong(number) => {
                 if self.pings.get().1 < number {
+                    Limit::Pong.bites();
                     self.close(CloseCode::NoPong, "");
                 }
             }
@@ -43,6 +46,7 @@ impl Connection {
             Clock::Slow => {
                 self.slow_armed.set(false);
                 if self.writer.stuck() {
+                    Limit::Slow.bites();
                     self.close(CloseCode::Slow, "");
                 } else if self.writer.queued() > 0 {
                     self.arm_slow();
@@ -82,7 +86,6 @@ impl Connection {
     }
 
     fn ping(&self) {
-        let settings = self.settings();
         let (sent, answered) = self.pings.get();
         self.pings.set((sent + 1, answered));
         let ping = if self.native_pings() {
@@ -92,7 +95,7 @@ impl Connection {
         };
         let pushed = self.writer.urgent(ping);
         self.after_push(pushed);
-        let (pong, ping) = (settings.pong_ms, settings.ping_ms);
+        let (pong, ping) = (self.limits().pong_ms, self.settings().ping_ms);
         self.worker.set_clock(Duration::from_millis(pong), self.id, Clock::Pong(sent + 1));
         self.worker.set_clock(Duration::from_millis(ping), self.id, Clock::Ping);
     }
@@ -155,10 +158,10 @@ impl Connection {
     /// Looks after a while whether the socket takes what is queued; one clock at a time.
     pub(super) fn arm_slow(&self) {
         // A little queue is gone by the end of this turn; only a real one is worth a clock.
-        if self.writer.queued() >= self.settings().feed_pause_bytes / 2
+        if self.writer.queued() >= self.limits().feed_pause_bytes / 2
             && !self.slow_armed.replace(true)
         {
-            let wait = Duration::from_millis(self.settings().slow_ms);
+            let wait = Duration::from_millis(self.limits().slow_ms);
             self.worker.set_clock(wait, self.id, Clock::Slow);
         }
     }

@@ -8,15 +8,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Departure;
-use wire::{CloseCode, Command, Request};
+use wire::{CloseCode, Command, DecodeError, Request};
 
 use super::source::{Arrival, Source};
 use super::{Connection, Ending, Stage, frame, lane};
 use crate::command;
+use crate::limit::{Limit, LimitsConfig};
 use crate::rate::Verdict;
 
 /// How long the answers under way may take when a connection is to end after them.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// The longest that one frame's refused commands hold up the next frame.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Why the reading ended.
 enum End {
@@ -55,14 +59,21 @@ impl Take for Commands {
         message: Bytes,
         _: bool,
     ) -> Result<(), Refused> {
-        let most = connection.settings().commands_per_frame_max;
+        let most = connection.limits().commands_per_frame_max;
+        let malformed = |error| {
+            if error == DecodeError::TooMany {
+                Limit::CommandsPerFrame.bites();
+            }
+            Refused(CloseCode::BadRequest, "malformed frame")
+        };
         let commands = connection.carrier().format().decode(&message, most);
-        let malformed = |_| Refused(CloseCode::BadRequest, "malformed frame");
-        for command in commands.map_err(malformed)? {
+        let commands = commands.map_err(malformed)?;
+        let passed = connection.rates.borrow_mut().take_frame(message.len());
+        for command in commands {
             if connection.asked_to_end() {
                 break;
             }
-            accept(connection, command).await;
+            accept(connection, command, passed).await;
         }
         Ok(())
     }
@@ -81,9 +92,11 @@ pub async fn run(connection: Rc<Connection>, mut source: impl Source, take: impl
                 .increment(1);
             let last = connection.carrier().last(ending.code, &ending.reason);
             connection.writer.close(last, ending.code == CloseCode::Slow);
-            let wait = Duration::from_millis(connection.settings().close_ms);
+            let wait = Duration::from_millis(connection.limits().close_ms);
             // Either way the socket goes now.
-            let _answered = tokio::time::timeout(wait, source.closed()).await;
+            if tokio::time::timeout(wait, source.closed()).await.is_err() {
+                Limit::Close.bites();
+            }
         }
         End::Theirs(code) => {
             connection.retire(Departure::Clean);
@@ -106,13 +119,19 @@ async fn read(connection: &Rc<Connection>, source: &mut impl Source, take: &impl
             Arrival::Text(message) => (message, true),
             Arrival::Binary(message) => (message, false),
             Arrival::Ping(payload) => {
-                connection.push_reply(frame::pong(&payload));
+                // The standard lets only the last of many pings be answered.
+                if may_go_on(connection) {
+                    connection.push_reply(frame::pong(&payload));
+                } else {
+                    pause(connection, 1).await;
+                }
                 continue;
             }
             Arrival::Pong => {
                 // Unasked pongs are legal in the standard.
-                if connection.native_pings() {
-                    connection.pong();
+                let asked = connection.native_pings() && connection.pong();
+                if !asked && !may_go_on(connection) {
+                    pause(connection, 1).await;
                 }
                 continue;
             }
@@ -120,6 +139,7 @@ async fn read(connection: &Rc<Connection>, source: &mut impl Source, take: &impl
             Arrival::Closed(code) => return End::Theirs(code),
             Arrival::Lost => return End::Lost,
         };
+        let refused = connection.rates.borrow().refused();
         tokio::select! {
             biased;
             () = connection.ended.notified() => return wish(connection),
@@ -129,11 +149,49 @@ async fn read(connection: &Rc<Connection>, source: &mut impl Source, take: &impl
                 }
             }
         }
+        let refused = connection.rates.borrow().refused().wrapping_sub(refused);
+        tokio::select! {
+            biased;
+            () = connection.ended.notified() => return wish(connection),
+            () = pause(connection, refused) => {}
+        }
     }
 }
 
-/// Takes one command. Returns when the next one may be taken.
-async fn accept(connection: &Rc<Connection>, command: Command) {
+/// Lets one wait whose commands were refused, for half as long as its rate takes to allow as many:
+/// who floods is read hardly faster than that, and costs the others on its worker no more. Half,
+/// so that more are refused than pass, and who does not stop is closed in the end.
+async fn pause(connection: &Connection, refused: u32) {
+    if refused > 0 {
+        let rate = connection.limits().commands_per_second.max(1);
+        let wait = Duration::from_millis(500 * u64::from(refused)) / rate;
+        tokio::time::sleep(wait.min(PAUSE_MAX)).await;
+    }
+}
+
+/// Whether one more control frame may be dealt with; who does not stop is closed.
+fn may_go_on(connection: &Connection) -> bool {
+    let verdict = connection.rates.borrow_mut().take(1, true);
+    if verdict == Verdict::Close {
+        connection.close(CloseCode::TooManyRequests, "");
+    }
+    verdict == Verdict::Pass
+}
+
+/// As how many commands a request counts.
+fn cost(limits: &LimitsConfig, request: &Request) -> u32 {
+    match request {
+        Request::Subscribe(_) => limits.subscribe_cost,
+        Request::History(_) | Request::Presence(_) | Request::PresenceStats(_) => {
+            limits.history_cost
+        }
+        _ => 1,
+    }
+}
+
+/// Takes one command of a frame that `passed` its rate or did not. Returns when the next one may
+/// be taken.
+async fn accept(connection: &Rc<Connection>, command: Command, passed: bool) {
     let bad = |text: &str| connection.close(CloseCode::BadRequest, text);
     let Command { id, request } = command;
     match (connection.stage(), request) {
@@ -154,7 +212,8 @@ async fn accept(connection: &Rc<Connection>, command: Command) {
         }
         (Stage::Ready(_), Some(_)) if id == 0 => bad("a command without an id"),
         (Stage::Ready(_), Some(request)) => {
-            let verdict = connection.bucket.borrow_mut().take();
+            let cost = cost(connection.limits(), &request);
+            let verdict = connection.rates.borrow_mut().take(cost, passed);
             match verdict {
                 Verdict::Pass => {
                     lane::enter(connection, Command { id, request: Some(request) }).await;

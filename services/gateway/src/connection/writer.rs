@@ -17,6 +17,8 @@ use bytes::Bytes;
 use domain::ConnectionId;
 use tokio::time::Instant;
 
+use crate::limit::Limit;
+
 /// How much of what is queued is an answer or a push without a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -115,7 +117,10 @@ impl Writer {
         if state.stage != Stage::Open {
             return false;
         }
-        state.feed_paused |= state.bytes >= self.limits.feed_pause_bytes;
+        if !state.feed_paused && state.bytes >= self.limits.feed_pause_bytes {
+            state.feed_paused = true;
+            Limit::FeedPause.bites();
+        }
         !state.feed_paused
     }
 
@@ -197,6 +202,7 @@ impl Writer {
         if class == Class::Reply {
             state.reply_bytes += frame.len();
             if state.reply_bytes > self.limits.replies_bytes_max {
+                Limit::Replies.bites();
                 return Pushed::Overflow;
             }
         }

@@ -6,11 +6,6 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap};
-
-/// The address of the caller of a request that was let in, kept with it.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller(pub IpAddr);
-
 /// Longest chain that is looked at.
 const HOPS_MAX: usize = 16;
 

@@ -4,12 +4,15 @@
 //! pages, tokens in the address, a full gateway, a herd. Who the caller is shows only in the first
 //! commands. Unknown query keys are ignored.
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use domain::ErrorReason;
 
 use super::{ApiError, HttpState, address};
+use crate::limit::Limit;
+use crate::limit::publishing::block;
 
 /// Query keys that would carry a credential into every log on the way.
 const SECRET_KEYS: [&str; 9] = [
@@ -45,16 +48,18 @@ pub fn admit(
         &http.proxies,
     );
     let alone = match (&http.upgrades_by_address, address) {
-        (Some(buckets), Some(address)) => buckets.take(address),
+        (Some(buckets), Some(address)) => buckets.take(block(address), NonZeroU32::MIN),
         _ => true,
     };
     if !alone {
+        Limit::UpgradesPerAddress.bites();
         return Err((
             "address_rate",
             ApiError::busy("too many upgrades from this address", jittered_s()),
         ));
     }
     if !http.upgrades.take() {
+        Limit::Upgrades.bites();
         return Err(("rate", ApiError::busy("too many upgrades at once", jittered_s())));
     }
     Ok(address)
@@ -72,10 +77,17 @@ pub fn from_page(request: &HttpRequest, http: &HttpState) -> Result<(), Refusal>
 
 /// Refuses what is beyond the number of connections.
 pub fn has_room(http: &HttpState) -> Result<(), Refusal> {
-    if http.sockets.count() >= http.config.connections_max {
+    if http.sockets.count() >= http.limits.connections_max {
+        Limit::Connections.bites();
         return Err(("full", ApiError::busy("this gateway is full", jittered_s())));
     }
     Ok(())
+}
+
+/// What is said to one whose address has too many connections, which is counted.
+pub fn crowded(limit: Limit) -> ApiError {
+    limit.bites();
+    ApiError::busy("too many connections from this address", jittered_s())
 }
 
 /// What matters of a query.

@@ -30,9 +30,11 @@ async fn emulation(
     http: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     admission::from_page(&request, &http).map_err(|(_, error)| error)?;
-    let bytes_max = http.frames.bytes_max;
-    let wait = Duration::from_millis(http.frames.timeout_ms);
-    let body = body::bytes(payload, 2 * bytes_max + ENVELOPE_BYTES, wait).await?;
+    let bytes_max = http.limits.message_bytes_max;
+    let wait = Duration::from_millis(http.limits.frame_timeout_ms);
+    let bytes = 2 * bytes_max + ENVELOPE_BYTES;
+    let bound = body::Bound { bytes, wait, limits: body::OF_FRAMES };
+    let body = body::bytes(payload, bound).await?;
     let read = EmulationRequest::decode_as(format_of(&request), &body);
     let emulated = read.map_err(|_| ApiError::invalid("no emulation request"))?;
     http.sockets.emulate(emulated).await?;

@@ -3,6 +3,8 @@
 //! A path that is not on the list needs a credential, whether it exists or not. The list is here
 //! and nowhere else. Connections are on it because their
 //! credential comes in the first frame, and frames beside a stream because theirs is the session.
+use std::num::NonZeroU32;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -13,6 +15,7 @@ use domain::Verified;
 use tracing::Instrument;
 
 use super::{ApiError, HttpState, auth};
+use crate::limit::Limit;
 
 /// Paths that need no credential.
 pub const PUBLIC_PATHS: [&str; 15] = [
@@ -67,6 +70,7 @@ pub async fn admit<B: MessageBody>(
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     }
     let Ok(_place) = http.in_flight.try_acquire() else {
+        Limit::RequestsInFlight.bites();
         return Ok(refuse(request, &ApiError::busy("too many calls at once", 1)));
     };
     let span = tracing::info_span!("http_request", method = %request.method());
@@ -90,9 +94,10 @@ pub async fn admit<B: MessageBody>(
 async fn check(request: &ServiceRequest, http: &HttpState) -> Result<Verified, ApiError> {
     let credential = auth::credential(request.headers())?;
     let verified = http.peers.verify(credential).await?;
-    if http.requests.take(&verified.principal.id) {
+    if http.requests.take(&verified.principal.id, NonZeroU32::MIN) {
         Ok(verified)
     } else {
+        Limit::Requests.bites();
         Err(ApiError::too_many("too many calls; slow down"))
     }
 }

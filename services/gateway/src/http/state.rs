@@ -10,23 +10,17 @@ use tokio::sync::Semaphore;
 use super::address::Network;
 use super::docs::DocsFiles;
 use super::origin::Origins;
-use super::rate::{Bucket, Buckets};
 use super::stats::Totals;
 use super::{HttpConfig, Page, Sockets};
+use crate::limit::LimitsConfig;
+use crate::limit::cells::{Bucket, Buckets};
+use crate::limit::publishing::Publishing;
 use crate::peers::Peers;
-
-/// What a frame of commands may be that comes as a request's body.
-#[derive(Debug, Clone, Copy)]
-pub struct Frames {
-    /// In bytes.
-    pub bytes_max: usize,
-    /// How long it may take to arrive.
-    pub timeout_ms: u64,
-}
 
 /// See the file's head.
 pub struct HttpState {
     pub(super) config: HttpConfig,
+    pub(super) limits: LimitsConfig,
     pub(super) gateway: GatewayId,
     pub(super) peers: Arc<Peers>,
     pub(super) sockets: Arc<dyn Sockets>,
@@ -39,9 +33,9 @@ pub struct HttpState {
     pub(super) upgrades: Bucket,
     pub(super) upgrades_by_address: Option<Buckets>,
     pub(super) requests: Buckets,
+    pub(super) publishing: Arc<Publishing>,
     pub(super) in_flight: Semaphore,
     pub(super) totals: Totals,
-    pub(super) frames: Frames,
     /// What `Strict-Transport-Security` says, if anything.
     pub(super) hsts: Option<HeaderValue>,
 }
@@ -56,7 +50,7 @@ impl HttpState {
         sockets: Arc<dyn Sockets>,
         readiness: Readiness,
     ) -> Self {
-        let by_address = config.upgrades_per_second_per_address;
+        let limits = LimitsConfig::default();
         Self {
             gateway,
             peers,
@@ -70,21 +64,34 @@ impl HttpState {
                 .iter()
                 .filter_map(|text| Network::parse(text))
                 .collect(),
-            upgrades: Bucket::new(config.upgrades_per_second, config.upgrades_burst),
-            upgrades_by_address: (by_address > 0)
-                .then(|| Buckets::new(by_address, config.upgrades_burst_per_address)),
-            requests: Buckets::new(config.requests_per_second, config.requests_burst),
-            in_flight: Semaphore::new(config.requests_in_flight_max.min(Semaphore::MAX_PERMITS)),
+            upgrades: upgrades(&limits),
+            upgrades_by_address: upgrades_by_address(&limits),
+            requests: requests(&limits),
+            publishing: Arc::new(Publishing::new(&limits)),
+            in_flight: in_flight(&limits),
             totals: Totals::new(Duration::from_millis(config.stats_cache_ms)),
-            frames: Frames { bytes_max: domain::MESSAGE_BYTES_MAX, timeout_ms: 10_000 },
             hsts: None,
+            limits,
             config,
         }
     }
 
-    /// Bounds the frames that come as bodies.
-    pub fn with_frames(self, frames: Frames) -> Self {
-        Self { frames, ..self }
+    /// Bounds callers otherwise than by default. The limits were checked before.
+    pub fn with_limits(self, limits: LimitsConfig) -> Self {
+        Self {
+            upgrades: upgrades(&limits),
+            upgrades_by_address: upgrades_by_address(&limits),
+            requests: requests(&limits),
+            publishing: Arc::new(Publishing::new(&limits)),
+            in_flight: in_flight(&limits),
+            limits,
+            ..self
+        }
+    }
+
+    /// Shares the rates of publishes with the gateway's connections.
+    pub fn with_publishing(self, publishing: Arc<Publishing>) -> Self {
+        Self { publishing, ..self }
     }
 
     /// Tells browsers to come by HTTPS alone from now on, for `max_age_s` seconds; 0 tells nothing.
@@ -102,4 +109,21 @@ impl HttpState {
     pub fn with_docs(self, docs: DocsFiles) -> Self {
         Self { docs, ..self }
     }
+}
+
+fn upgrades(limits: &LimitsConfig) -> Bucket {
+    Bucket::new(limits.upgrades_per_second, limits.upgrades_burst)
+}
+
+fn upgrades_by_address(limits: &LimitsConfig) -> Option<Buckets> {
+    let rate = limits.upgrades_per_second_per_address;
+    (rate > 0).then(|| Buckets::new(rate, limits.upgrades_burst_per_address))
+}
+
+fn requests(limits: &LimitsConfig) -> Buckets {
+    Buckets::new(limits.requests_per_second, limits.requests_burst)
+}
+
+fn in_flight(limits: &LimitsConfig) -> Semaphore {
+    Semaphore::new(limits.requests_in_flight_max.min(Semaphore::MAX_PERMITS))
 }

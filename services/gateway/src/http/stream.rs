@@ -3,19 +3,20 @@
 //! The request brings the first commands, the answer's body brings everything else, and further
 //! commands come to `/emulation`. What is refused to a WebSocket is refused here too. Server-sent
 //! events by GET carry a token in the address, so that way is closed unless the config opens it.
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use domain::ErrorReason;
 use wire::Format;
 
-use super::address::Caller;
 use super::admission::{self, Query, Refusal, count};
 use super::{ApiError, HttpState, body, wrong_method};
 use crate::connection::carrier::Carrier;
+use crate::limit::Limit;
 
 pub(super) fn routes(services: &mut ServiceConfig) {
     for (path, methods, handler) in [
@@ -73,9 +74,9 @@ async fn answer(
     carrier: Carrier,
 ) -> Result<HttpResponse, actix_web::Error> {
     match first_frame(request, payload, http).await {
-        Ok(first) => {
+        Ok((first, address)) => {
             count("opened");
-            http.sockets.open_stream(request, first, carrier)
+            http.sockets.open_stream(request, first, carrier, address)
         }
         Err((outcome, error)) => {
             count(outcome);
@@ -84,12 +85,12 @@ async fn answer(
     }
 }
 
-/// Admits the request and reads its commands.
+/// Admits the request and reads its commands; also gives the caller's address.
 async fn first_frame(
     request: &HttpRequest,
     payload: web::Payload,
     http: &HttpState,
-) -> Result<Bytes, Refusal> {
+) -> Result<(Bytes, Option<IpAddr>), Refusal> {
     let by_address = *request.method() == Method::GET;
     if by_address && !http.config.sse {
         let message = "server-sent events by GET carry a token in the address, which ends up in \
@@ -98,20 +99,25 @@ async fn first_frame(
         return Err(("not_offered", ApiError::new(StatusCode::NOT_FOUND, reason, message)));
     }
     let mut query = Query::read(request.query_string());
-    if let Some(address) = admission::admit(request, http, &query)? {
-        request.extensions_mut().insert(Caller(address));
-    }
+    let address = admission::admit(request, http, &query)?;
+    let limits = &http.limits;
+    let (bytes_max, limit) = if limits.bytes_before_connect_max < limits.message_bytes_max {
+        (limits.bytes_before_connect_max, Limit::BytesBeforeConnect)
+    } else {
+        (limits.message_bytes_max, Limit::MessageBytes)
+    };
     let malformed = |error| ("malformed", error);
     if !by_address {
-        let wait = Duration::from_millis(http.frames.timeout_ms);
-        let first = body::bytes(payload, http.frames.bytes_max, wait).await.map_err(malformed)?;
+        let wait = Duration::from_millis(http.limits.frame_timeout_ms);
+        let bound = body::Bound { bytes: bytes_max, wait, limits: [limit, Limit::FrameTimeout] };
+        let first = body::bytes(payload, bound).await.map_err(malformed)?;
         // Others may have come while the body did.
         admission::has_room(http)?;
-        return Ok(first);
+        return Ok((first, address));
     }
     match query.connect.take() {
-        Some(commands) if commands.len() <= http.frames.bytes_max => Ok(commands.into()),
-        Some(_) => Err(malformed(body::too_large(http.frames.bytes_max))),
+        Some(commands) if commands.len() <= bytes_max => Ok((commands.into(), address)),
+        Some(_) => Err(malformed(body::too_large(bytes_max, limit))),
         None => Err(malformed(ApiError::invalid("cf_connect: the commands are missing"))),
     }
 }

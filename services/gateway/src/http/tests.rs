@@ -37,6 +37,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use wire::EmulationRequest;
 
+use crate::limit::LimitsConfig;
+
 use super::{HttpConfig, HttpState, Sockets, Upgrade, configure};
 use crate::connection::carrier::Carrier;
 use crate::peers::Peers;
@@ -260,6 +262,7 @@ impl Sockets for Notebook {
         _: &HttpRequest,
         first: Bytes,
         carrier: Carrier,
+        _: Option<std::net::IpAddr>,
     ) -> std::result::Result<HttpResponse, actix_web::Error> {
         self.0.streams.lock().push((first, carrier));
         Ok(HttpResponse::Ok().finish())
@@ -309,6 +312,15 @@ async fn port() -> Port<
     impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
 > {
     port_with(HttpConfig::default(), |state| state).await
+}
+
+/// A port whose callers are bounded by `limits`.
+async fn limited(
+    limits: LimitsConfig,
+) -> Port<
+    impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
+> {
+    port_with(HttpConfig::default(), |state| state.with_limits(limits)).await
 }
 
 async fn port_with(

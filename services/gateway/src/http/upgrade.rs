@@ -50,12 +50,13 @@ pub trait Sockets: Send + Sync + 'static {
     ) -> Result<HttpResponse, actix_web::Error>;
 
     /// Takes a request that was let in and read over: answers with a body that stays open. `first`
-    /// is its frame of commands. Called on the worker that owns the connection.
+    /// is its frame of commands, `address` the caller's. Called on the worker that owns the connection.
     fn open_stream(
         &self,
         request: &HttpRequest,
         first: Bytes,
         carrier: Carrier,
+        address: Option<IpAddr>,
     ) -> Result<HttpResponse, actix_web::Error>;
 
     /// Brings a frame to the connection that it is meant for, here or on another gateway.

@@ -18,6 +18,7 @@ pub struct RoomTable {
     rooms: RwLock<HashMap<RoomName, Arc<Room>>>,
     shelf: Arc<Shelf>,
     held_items_max: usize,
+    rooms_max: usize,
 }
 
 /// A member's seat.
@@ -31,11 +32,11 @@ pub struct Seated {
 }
 
 impl RoomTable {
-    /// An empty table.
-    pub fn new(config: &RoomConfig) -> Self {
+    /// An empty table for so many rooms.
+    pub fn new(config: &RoomConfig, rooms_max: usize) -> Self {
         let shelf = Arc::new(Shelf::new(config.ring_bytes_total, config.ring_bytes_room));
         let held_items_max = config.held_items_max;
-        Self { rooms: RwLock::default(), shelf, held_items_max }
+        Self { rooms: RwLock::default(), shelf, held_items_max, rooms_max }
     }
 
     /// The room, if it is here.
@@ -43,15 +44,19 @@ impl RoomTable {
         self.rooms.read().get(name).cloned()
     }
 
-    /// Seats a member of a worker. A room that is not here is made at `head`.
+    /// Seats a member of a worker. A room that is not here is made at `head`; `None` if there are
+    /// too many already.
     pub fn sit(
         &self,
         name: &RoomName,
         settings: RoomSettings,
         head: &Position,
         inbox: &Arc<Inbox>,
-    ) -> Seated {
+    ) -> Option<Seated> {
         let mut rooms = self.rooms.write();
+        if rooms.len() >= self.rooms_max && !rooms.contains_key(name) {
+            return None;
+        }
         let room = rooms
             .entry(name.clone())
             .or_insert_with(|| {
@@ -60,7 +65,7 @@ impl RoomTable {
             })
             .clone();
         let (members, told) = room.sit(inbox);
-        Seated { room, first: members == 1, told }
+        Some(Seated { room, first: members == 1, told })
     }
 
     /// A member of a worker rises. Answers whether it was the last local one.

@@ -43,7 +43,7 @@ async fn each_gets_the_answer_that_is_written_beside_it() {
     let running = start(|config| {
         config.http.sse = true;
         // What waits for a close that never comes is not waited for long.
-        config.connection.close_ms = 300;
+        config.limits.close_ms = 300;
     })
     .await;
     let count = cases.len();

@@ -23,6 +23,7 @@ use crate::raw::upgraded_at;
 const LIMITS: GuardLimits = GuardLimits {
     message_bytes_max: 16 * 1024 * 1024,
     fragments_max: 1_000_000,
+    greeting_bytes_max: usize::MAX,
     frame_timeout: Duration::from_secs(120),
 };
 const ECHO: &str = "/echo";
@@ -54,8 +55,8 @@ async fn serving() -> Running {
     start_serving(
         |config| {
             // Nobody connects: what is sent is no command.
-            config.connection.connect_timeout_ms = 3_600_000;
-            config.connection.replies_bytes_max = 64 * 1024 * 1024;
+            config.limits.connect_timeout_ms = 3_600_000;
+            config.limits.replies_bytes_max = 64 * 1024 * 1024;
         },
         |services| {
             services.route(ECHO, web::get().to(echo));

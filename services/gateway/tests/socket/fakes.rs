@@ -5,7 +5,7 @@ mod presence;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,6 +46,8 @@ pub struct FakeAuth {
     /// Whether a connect needs no token.
     pub anonymous: AtomicBool,
     pub ttl_ms: Mutex<Option<i64>>,
+    /// How long each credential takes to prove.
+    pub pause_ms: AtomicU64,
     /// What each token shows of its bearer from now on.
     pub info: Mutex<Bytes>,
     /// What each token says of rooms from now on.
@@ -68,6 +70,7 @@ fn invalid(text: &str) -> Error {
 #[async_trait]
 impl Auth for FakeAuth {
     async fn verify(&self, _: Call, credential: Credential) -> Result<Verified> {
+        tokio::time::sleep(Duration::from_millis(self.pause_ms.load(Ordering::SeqCst))).await;
         if self.away.load(Ordering::SeqCst) {
             return Err(Error::unavailable("auth is away"));
         }

@@ -1,10 +1,11 @@
 //! Starts a gateway on a free port, and reads what its clients get.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 use bus::{BusConfig, MemoryBus};
 use gateway::{Front, Gateway, GatewayConfig, GatewayDeps};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rpc::RpcConfig;
 use runtime::Readiness;
 use serde_json::Value;
@@ -16,6 +17,15 @@ use crate::fakes::{FakeAuth, FakePresence, FakeRooms};
 
 /// Long enough for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(10);
+
+/// A figure of this process by its name and labels, as Prometheus would read it; 0 if there is none.
+pub fn figure(name: &str) -> u64 {
+    static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
+    let figures = FIGURES.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap());
+    let text = figures.render();
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    found.map_or(0, |count| count.parse().unwrap())
+}
 
 /// A running gateway and its parts.
 pub struct Running {

@@ -74,7 +74,7 @@ async fn only_a_token_proved_bad_closes_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_connect_is_closed_and_may_come_back() {
-    let running = start(|config| config.connection.connect_timeout_ms = 300).await;
+    let running = start(|config| config.limits.connect_timeout_ms = 300).await;
     let mut silent = unconnected(&running).await;
     assert_eq!(silent.closed().await, 4000);
     // A connect that failed for a moment's reason gets no terminal code either.
@@ -123,7 +123,7 @@ async fn who_breaks_the_protocol_is_closed() {
 async fn who_does_not_answer_a_ping_is_closed() {
     let running = start(|config| {
         config.connection.ping_ms = 1_000;
-        config.connection.pong_ms = 500;
+        config.limits.pong_ms = 500;
     })
     .await;
     // The test client answers pings by itself.

@@ -72,7 +72,7 @@ async fn who_breaks_the_protocol_is_closed() {
 async fn a_ping_is_an_empty_message_and_so_is_its_answer() {
     let running = start(|config| {
         config.connection.ping_ms = 1_000;
-        config.connection.pong_ms = 500;
+        config.limits.pong_ms = 500;
     })
     .await;
     let (mut alive, _) = Speaker::connect(&running, "ann").await;

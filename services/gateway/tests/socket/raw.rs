@@ -7,12 +7,12 @@ use tokio::time::timeout;
 
 use crate::harness::{Running, SOON, start};
 
-const UPGRADE: &str = "HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n\
+pub const UPGRADE: &str = "HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n";
 
 /// An open socket, its upgrade answered.
-async fn upgraded(running: &Running) -> TcpStream {
+pub async fn upgraded(running: &Running) -> TcpStream {
     upgraded_at(running, "/ws").await
 }
 
@@ -29,7 +29,7 @@ pub async fn upgraded_at(running: &Running, path: &str) -> TcpStream {
 }
 
 /// The code of the close frame that comes next.
-async fn close_code(socket: &mut (impl AsyncReadExt + Unpin)) -> u16 {
+pub async fn close_code(socket: &mut (impl AsyncReadExt + Unpin)) -> u16 {
     let mut head = [0; 4];
     timeout(SOON, socket.read_exact(&mut head)).await.unwrap().unwrap();
     assert_eq!(head[0], 0x88, "no close frame: {head:02x?}");
@@ -82,7 +82,7 @@ async fn what_the_standard_forbids_is_closed_with_1002() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_frame_is_not_waited_for_without_end() {
-    let running = start(|config| config.connection.frame_timeout_ms = 300).await;
+    let running = start(|config| config.limits.frame_timeout_ms = 300).await;
     for begun in [&[0x81][..], &[0x81, 0x85, 1, 2, 3, 4, b'h'], &[0x01, 0x80, 1, 2, 3, 4]] {
         let mut socket = upgraded(&running).await;
         socket.write_all(begun).await.unwrap();

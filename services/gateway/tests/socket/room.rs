@@ -314,7 +314,7 @@ async fn pipelined_publishes_keep_their_order_and_break_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_is_refused_with_the_protocols_codes() {
-    let running = start(|config| config.connection.subscriptions_max = 3).await;
+    let running = start(|config| config.limits.subscriptions_max = 3).await;
     let ann = running.client("ann").await;
     let code = |result: Result<serde_json::Value, CommandError>| match result {
         Err(CommandError::Refused(refusal)) => refusal.code,

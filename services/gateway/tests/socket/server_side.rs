@@ -197,7 +197,7 @@ async fn a_room_that_cannot_be_asked_fails_the_connect_for_now() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_cannot_ask_for_more_rooms_than_a_connection_may_have() {
-    let running = start(|config| config.connection.subscriptions_max = 2).await;
+    let running = start(|config| config.limits.subscriptions_max = 2).await;
     *running.auth.rooms.lock() = grants(&["room-1", "room-2", "room-3"]);
     let failed = back(&running, "ann", json!({})).await.err().unwrap();
     assert!(matches!(failed, CommandError::Refused(refusal) if refusal.code == 106));

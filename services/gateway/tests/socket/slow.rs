@@ -2,12 +2,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{SOON, start};
+use crate::streamer::{Streamer, Way};
 
 const BODY_BYTES: usize = 16 * 1024;
 
@@ -47,7 +48,7 @@ async fn a_client_that_reads_late_gets_everything_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_nothing_is_let_go() {
-    let running = start(|config| config.connection.slow_ms = 1_000).await;
+    let running = start(|config| config.limits.slow_ms = 1_000).await;
     let mut stuck = tokio_tungstenite::connect_async(&running.url).await.unwrap().0;
     let frame = "{\"id\":1,\"connect\":{\"token\":\"stuck\"}}\n{\"id\":2,\"subscribe\":{\"channel\":\"general\"}}";
     stuck.send(Message::text(frame)).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_client_that_reads_nothing_is_let_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_is_never_finished_is_not_waited_for() {
-    let running = start(|config| config.connection.frame_timeout_ms = 300).await;
+    let running = start(|config| config.limits.frame_timeout_ms = 300).await;
     let mut socket = tokio::net::TcpStream::connect(running.address).await.unwrap();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -88,5 +89,33 @@ async fn a_frame_that_is_never_finished_is_not_waited_for() {
     })
     .await
     .unwrap();
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_not_read_is_ended_and_told_why() {
+    let running = start(|config| {
+        config.http.sse = true;
+        (config.limits.slow_ms, config.limits.close_ms) = (1_000, 10_000);
+    })
+    .await;
+    for (n, way) in [Way::Lines, Way::Events].into_iter().enumerate() {
+        let (mut stuck, _) = Streamer::connect(running.address, way, "stuck").await;
+        stuck.ask(running.address, "subscribe", json!({"channel": "general"})).await;
+        poll::until(SOON, "subscribed", || async { running.presence.entered().0 == n + 1 })
+            .await
+            .unwrap();
+        for _ in 0..1_000 {
+            running.rooms.say("general", body());
+        }
+        poll::until(SOON, "let go", || async { running.gateway.hub().connections() == 0 })
+            .await
+            .unwrap();
+        // It reads again: what was on its way, then why, then the end of body and socket.
+        assert_eq!(stuck.closed().await, (3008, true), "{way:?}");
+        let mut rest = Vec::new();
+        let end = tokio::time::timeout(SOON, stuck.socket().read_to_end(&mut rest)).await;
+        assert_eq!(end.expect("an end").unwrap(), 0);
+    }
     running.stop().await;
 }

@@ -126,6 +126,12 @@ impl Streamer {
         (open, result)
     }
 
+    /// The socket itself, once all that came is read.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        assert_eq!(self.socket.buffer(), b"", "something is not read");
+        self.socket.get_mut()
+    }
+
     /// The next message; `None` once the body has ended.
     pub async fn message(&mut self) -> Option<Vec<u8>> {
         loop {

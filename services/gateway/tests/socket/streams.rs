@@ -97,7 +97,7 @@ async fn a_stream_speaks_protobuf_too() {
 async fn pings_come_on_the_stream_and_pongs_beside_it() {
     let running = start(|config| {
         open(config);
-        (config.connection.ping_ms, config.connection.pong_ms) = (1_000, 500);
+        (config.connection.ping_ms, config.limits.pong_ms) = (1_000, 500);
     })
     .await;
     for way in Way::ALL {
@@ -202,7 +202,7 @@ async fn a_frame_needs_a_session_that_is_open() {
 async fn frames_that_are_not_read_are_bounded_and_those_that_were_taken_come_in_order() {
     let running = start(|config| {
         open(config);
-        config.connection.commands_in_flight_max = 1;
+        config.limits.commands_in_flight_max = 1;
     })
     .await;
     let at = running.address;
@@ -230,7 +230,7 @@ async fn frames_that_are_not_read_are_bounded_and_those_that_were_taken_come_in_
 }
 
 /// Two gateways that know each other.
-async fn pair() -> (Running, Running) {
+pub async fn pair() -> (Running, Running) {
     let reachable = |name: &'static str| {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
         move |config: &mut GatewayConfig| {

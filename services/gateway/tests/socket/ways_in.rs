@@ -31,7 +31,7 @@ impl Inbound {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_shows_no_token_is_let_in_only_where_that_is_allowed() {
-    let running = start(|config| config.connection.connections_per_user_max = 1).await;
+    let running = start(|config| config.limits.connections_per_user_max = 1).await;
     let mut refused = unconnected(&running).await;
     refused.client.begin_in_band("connect", json!({})).await.unwrap();
     assert_eq!(refused.closed().await, 3501);

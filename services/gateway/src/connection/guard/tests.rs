@@ -7,6 +7,7 @@ use proptest::prelude::*;
 const LIMITS: GuardLimits = GuardLimits {
     message_bytes_max: 300,
     fragments_max: 4,
+    greeting_bytes_max: usize::MAX,
     frame_timeout: Duration::from_secs(10),
 };
 
@@ -312,4 +313,40 @@ async fn after_a_refusal_it_reads_on_and_throws_away() {
     }
     drop(send);
     assert!(guard.next().await.is_none());
+}
+
+#[test]
+fn a_greeting_has_a_bound_of_its_own_over_all_frames() {
+    let limits = GuardLimits { greeting_bytes_max: 100, ..LIMITS };
+    let pings: Vec<u8> = (0..3).flat_map(|_| frame(0x89, &[0; 30])).collect();
+    let mut judge = Judge::new(limits);
+    assert_eq!(judge.take(&pings).refused, None);
+    assert_eq!(judge.take(&frame(0x81, &[0; 11])).refused, Some(CloseCode::TooBig));
+    // Behind the first message only its own bounds hold, also in the same chunk.
+    let mut judge = Judge::new(limits);
+    let all = [pings, frame(0x81, &[0; 10]), frame(0x89, &[0; 125]), frame(0x81, &[0; 300])];
+    assert_eq!(judge.take(&all.concat()).refused, None);
+}
+
+#[test]
+fn after_a_refusal_the_peers_close_ends_the_stream_and_junk_is_not_read_without_end() {
+    let close = frame(0x88, &[0x03 ^ 1, 0xf1 ^ 2]);
+    let junk = vec![b'x'; 1_000];
+    for cut in 0..=close.len() {
+        let chunks = [&b"\x83\x80"[..], &junk, &close[..cut], &close[cut..], b"never read"];
+        let chunks = chunks.map(|chunk| Ok(Bytes::copy_from_slice(chunk)));
+        let pending = futures_util::stream::iter(chunks).chain(futures_util::stream::pending());
+        let (mut guard, report) = Guard::new(pending, LIMITS);
+        assert!(guard.next().now_or_never().expect("an end").is_none(), "{cut}");
+        assert_eq!(report.close_code(), Some(CloseCode::Protocol));
+    }
+    let read = std::rc::Rc::new(Cell::new(0));
+    let count = read.clone();
+    let endless = futures_util::stream::repeat_with(move || {
+        count.set(count.get() + 1);
+        Ok(Bytes::from_static(&[0x83; 16 * 1024]))
+    });
+    let (mut guard, _report) = Guard::new(endless, LIMITS);
+    assert!(guard.next().now_or_never().is_none());
+    assert_eq!(read.get(), 1 + THROWN_BYTES_MAX / (16 * 1024));
 }

@@ -2,6 +2,7 @@
 //!
 //! A publish is answered after it is committed. With an `id` it may be sent again, to any gateway:
 //! one message, the same offset in the answer.
+use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use bytes::Bytes;
 use domain::{
@@ -17,7 +18,7 @@ use wire::Format;
 
 use super::{Person, open_room_of, person};
 use crate::http::auth::Caller;
-use crate::http::{ApiError, ErrorAnswer, HttpState, body};
+use crate::http::{ApiError, ErrorAnswer, HttpState, address, body};
 
 /// Items of a page if the caller names no limit.
 const PAGE_ITEMS: u32 = 100;
@@ -134,11 +135,12 @@ pub(super) fn routes(services: &mut ServiceConfig) {
 pub async fn publish(
     caller: Caller,
     room: web::Path<String>,
+    request: HttpRequest,
     payload: web::Payload,
     http: web::Data<HttpState>,
 ) -> Result<web::Json<PublishedMessage>, ApiError> {
     let room = open_room_of(&room)?;
-    let new: NewMessage = body::read(payload, &http.config).await?;
+    let new: NewMessage = body::read(payload, &http.limits).await?;
     let data = Format::Json.payload(new.data.get().as_bytes());
     let data = data.ok_or_else(|| ApiError::invalid("data: nests too deep"))?;
     if data.len() > MESSAGE_BYTES_MAX {
@@ -152,6 +154,9 @@ pub async fn publish(
         None => MessageId::random(),
     };
     let principal = caller.0.principal;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let address = address::caller(peer, request.headers(), &http.proxies);
+    http.publishing.take(&principal.id, address, &room, data.len())?;
     let sender = Sender {
         id: principal.id.clone(),
         name: principal.name.clone(),

@@ -76,7 +76,7 @@ pub async fn disconnect(
     payload: web::Payload,
     http: web::Data<HttpState>,
 ) -> Result<web::Json<Done>, ApiError> {
-    let order: DisconnectOrder = body::read(payload, &http.config).await?;
+    let order: DisconnectOrder = body::read(payload, &http.limits).await?;
     let by = caller.0.principal;
     let request = Disconnect {
         target: target_of(order.issuer, order.subject, &by)?,
@@ -104,7 +104,7 @@ pub async fn unsubscribe(
     http: web::Data<HttpState>,
 ) -> Result<web::Json<Done>, ApiError> {
     let room = open_room_of(&room)?;
-    let order: UnsubscribeOrder = body::read(payload, &http.config).await?;
+    let order: UnsubscribeOrder = body::read(payload, &http.limits).await?;
     let by = caller.0.principal;
     let target = target_of(order.issuer, order.subject, &by)?;
     let request = Unsubscribe { by, target, room, reason: reason_of(order.reason)? };

@@ -111,8 +111,8 @@ async fn every_answer_has_the_headers_that_protect_it() {
 
 #[actix_web::test]
 async fn one_principal_cannot_call_without_end() {
-    let config = HttpConfig { requests_per_second: 1, requests_burst: 3, ..HttpConfig::default() };
-    let port = port_with(config, |state| state).await;
+    let limits = LimitsConfig { requests_per_second: 1, requests_burst: 3, ..Default::default() };
+    let port = limited(limits).await;
     let mut statuses = Vec::new();
     for _ in 0..5 {
         statuses.push(port.get_as("ann", "/api/v1/me").await.status.as_u16());

@@ -3,7 +3,6 @@ use actix_web::http::Method;
 use wire::Format;
 
 use super::*;
-use crate::http::Frames;
 
 const STREAM: &str = "/connection/http_stream";
 const EVENTS: &str = "/connection/sse";
@@ -42,8 +41,8 @@ async fn events_by_get_carry_a_token_and_are_refused_until_the_config_allows_the
     assert!(closed.world.streams.lock().is_empty());
 
     let config = HttpConfig { sse: true, ..HttpConfig::default() };
-    let frames = Frames { bytes_max: 2_000, timeout_ms: 1_000 };
-    let open = port_with(config, |state| state.with_frames(frames)).await;
+    let limits = LimitsConfig { message_bytes_max: 2_000, ..LimitsConfig::default() };
+    let open = port_with(config, |state| state.with_limits(limits)).await;
     assert_eq!(open.get(path).await.status, StatusCode::OK);
     let opened = open.world.streams.lock().pop();
     assert_eq!(opened, Some((Bytes::from_static(b"{\"id\":1}"), Carrier::Events)));
@@ -57,13 +56,13 @@ async fn events_by_get_carry_a_token_and_are_refused_until_the_config_allows_the
 
 #[actix_web::test]
 async fn what_is_refused_to_a_socket_is_refused_to_a_stream() {
-    let config = HttpConfig {
+    let limits = LimitsConfig {
         connections_max: 5,
         upgrades_per_second: 1,
         upgrades_burst: 2,
-        ..HttpConfig::default()
+        ..LimitsConfig::default()
     };
-    let port = port_with(config, |state| state).await;
+    let port = limited(limits).await;
     for path in [STREAM, EVENTS] {
         let foreign = post(path, b"{}").insert_header(("origin", "https://evil.example"));
         let answer = port.send(foreign).await;

@@ -114,8 +114,8 @@ async fn formats_are_agreed_on() {
 
 #[actix_web::test]
 async fn a_herd_is_told_to_come_back() {
-    let config = HttpConfig { upgrades_per_second: 1, upgrades_burst: 2, ..HttpConfig::default() };
-    let port = port_with(config, |state| state).await;
+    let limits = LimitsConfig { upgrades_per_second: 1, upgrades_burst: 2, ..Default::default() };
+    let port = limited(limits).await;
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(port.send(upgrade("/ws")).await.status.as_u16());
@@ -130,8 +130,7 @@ async fn a_herd_is_told_to_come_back() {
 
 #[actix_web::test]
 async fn a_full_gateway_takes_no_more() {
-    let config = HttpConfig { connections_max: 5, ..HttpConfig::default() };
-    let port = port_with(config, |state| state).await;
+    let port = limited(LimitsConfig { connections_max: 5, ..Default::default() }).await;
     port.world.sockets.store(4, Ordering::Relaxed);
     assert_eq!(port.send(upgrade("/ws")).await.status, StatusCode::SWITCHING_PROTOCOLS);
     port.world.sockets.store(5, Ordering::Relaxed);
@@ -142,13 +141,14 @@ async fn a_full_gateway_takes_no_more() {
 
 #[actix_web::test]
 async fn one_address_cannot_take_everybodys_share() {
-    let config = HttpConfig {
+    let limits = LimitsConfig {
         upgrades_per_second_per_address: 1,
         upgrades_burst_per_address: 1,
-        trusted_proxies: vec!["10.0.0.0/8".to_owned()],
-        ..HttpConfig::default()
+        ..LimitsConfig::default()
     };
-    let port = port_with(config, |state| state).await;
+    let trusted_proxies = vec!["10.0.0.0/8".to_owned()];
+    let config = HttpConfig { trusted_proxies, ..HttpConfig::default() };
+    let port = port_with(config, |state| state.with_limits(limits)).await;
     let from = |address: &'static str| {
         upgrade("/ws")
             .peer_addr("10.0.0.1:9".parse().unwrap())

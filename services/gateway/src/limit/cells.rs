@@ -33,6 +33,11 @@ impl Bucket {
     pub fn take(&self) -> bool {
         self.0.check().is_ok()
     }
+
+    /// Takes as many; false if there are not so many.
+    pub fn take_all(&self, count: NonZeroU32) -> bool {
+        matches!(self.0.check_n(count), Ok(Ok(())))
+    }
 }
 
 impl Buckets {
@@ -42,10 +47,10 @@ impl Buckets {
         Self { cells, hasher: RandomState::new() }
     }
 
-    /// Takes one for a caller; false if there is none.
-    pub fn take(&self, caller: impl Hash) -> bool {
+    /// Takes as many for a caller; false if there are not so many.
+    pub fn take(&self, caller: impl Hash, count: NonZeroU32) -> bool {
         let cell = self.hasher.hash_one(caller) as usize % CELLS;
-        self.cells.get(cell).is_some_and(Bucket::take)
+        self.cells.get(cell).is_some_and(|bucket| bucket.take_all(count))
     }
 }
 
@@ -62,8 +67,8 @@ mod tests {
     #[test]
     fn one_caller_does_not_use_up_the_others_share() {
         let buckets = Buckets::new(1, 2);
-        assert_eq!((0..5).filter(|_| buckets.take("loud")).count(), 2);
-        let others = (0..100).filter(|caller| buckets.take(caller)).count();
+        assert_eq!((0..5).filter(|_| buckets.take("loud", NonZeroU32::MIN)).count(), 2);
+        let others = (0..100).filter(|caller| buckets.take(caller, NonZeroU32::MIN)).count();
         assert!(others >= 95, "{others}");
     }
 }
