@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap};
+
 /// Longest chain that is looked at.
 const HOPS_MAX: usize = 16;
 

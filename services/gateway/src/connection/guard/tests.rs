@@ -340,7 +340,7 @@ fn after_a_refusal_the_peers_close_ends_the_stream_and_junk_is_not_read_without_
         assert!(guard.next().now_or_never().expect("an end").is_none(), "{cut}");
         assert_eq!(report.close_code(), Some(CloseCode::Protocol));
     }
-    let read = std::rc::Rc::new(Cell::new(0));
+    let read = Rc::new(Cell::new(0));
     let count = read.clone();
     let endless = futures_util::stream::repeat_with(move || {
         count.set(count.get() + 1);
