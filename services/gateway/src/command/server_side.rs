@@ -160,7 +160,8 @@ async fn obey_once(connection: &Rc<Connection>, ordered: &OrderedRoom) -> Option
     if connection.member(room).is_some() {
         return Some("there");
     }
-    if connection.subscriptions() >= connection.settings().subscriptions_max {
+    if connection.subscriptions() >= connection.limits().subscriptions_max {
+        Limit::Subscriptions.bites();
         return Some("too_many");
     }
     if !connection.begin_subscription(room) {
