@@ -127,7 +127,7 @@ async fn an_order_is_tried_again_while_its_room_cannot_be_asked_and_ended_by_a_l
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_brings_nobody_beyond_the_bounds_or_where_the_room_refuses() {
-    let running = start(|config| config.connection.subscriptions_max = 1).await;
+    let running = start(|config| config.limits.subscriptions_max = 1).await;
     let mut ann = running.client("ann").await;
     subscribe(&running, 1, "ann", "secret-1");
     subscribe(&running, 2, "ann", "system");
