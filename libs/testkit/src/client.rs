@@ -74,9 +74,9 @@ pub struct Push {
     /// Somebody went.
     pub leave: Option<Value>,
     /// The server ended the subscription.
-    pub unsubscribe: Option<Value>,
+    pub unsubscribe: Option<Box<Value>>,
     /// The server began a subscription.
-    pub subscribe: Option<Value>,
+    pub subscribe: Option<Box<Value>>,
     /// A message on no channel.
     pub message: Option<Value>,
 }

@@ -183,7 +183,7 @@ async fn brought(incoming: &mut tokio::sync::mpsc::Receiver<Incoming>) -> (Strin
                 Some(Incoming::Push(push))
                     if push.subscribe.is_some() || push.unsubscribe.is_some() =>
                 {
-                    return (push.channel.to_string(), push.subscribe);
+                    return (push.channel.to_string(), push.subscribe.map(|told| *told));
                 }
                 Some(Incoming::Push(_) | Incoming::Reply(..)) => {}
                 other => panic!("{other:?}"),

@@ -35,7 +35,7 @@ async fn subscribed(member: &mut Inbound) -> (String, Value) {
     loop {
         let push = member.push().await;
         if let Some(subscribe) = push.subscribe {
-            return (push.channel.to_string(), subscribe);
+            return (push.channel.to_string(), *subscribe);
         }
     }
 }
