@@ -132,7 +132,7 @@ pub async fn subscribe(
     http: web::Data<HttpState>,
 ) -> Result<web::Json<Done>, ApiError> {
     let room = open_room_of(&room)?;
-    let order: SubscribeOrder = body::read(payload, &http.config).await?;
+    let order: SubscribeOrder = body::read(payload, &http.limits).await?;
     let by = caller.0.principal;
     let target = target_of(order.issuer, order.subject, &by)?;
     let data = match &order.data {
