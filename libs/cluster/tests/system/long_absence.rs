@@ -121,11 +121,9 @@ async fn sum(system: &System, metric: &str) -> f64 {
     try_join_all(of_each).await.unwrap().into_iter().sum()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn twenty_members_who_each_missed_ten_thousand_messages_get_them_while_the_room_talks_on() {
-    let _turn = turn().await;
+/// Two gateways, a log that keeps all of it, and no limits for publishers: what is tried is the way back.
+fn shape() -> Shape {
     let mut shape = Shape::processes()
-        // What is tried is the way back, not the publishers' limits, nor what is no longer kept.
         .with("ROOMCAST_ROOMS__KINDS__DEFAULT__HISTORY_ITEMS_MAX", 100_000)
         .with("ROOMCAST_GATEWAY__LIMITS__COMMANDS_PER_SECOND", 100_000)
         .with("ROOMCAST_GATEWAY__LIMITS__COMMANDS_BURST", 100_000)
@@ -136,7 +134,13 @@ async fn twenty_members_who_each_missed_ten_thousand_messages_get_them_while_the
         .with("ROOMCAST_GATEWAY__LIMITS__ROOM_PUBLISHES_PER_SECOND", 0)
         .with("ROOMCAST_GATEWAY__LIMITS__ROOM_BYTES_PER_SECOND", 0);
     shape.gateways = 2;
-    let system = shape.start().await.unwrap();
+    shape
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_members_who_each_missed_ten_thousand_messages_get_them_while_the_room_talks_on() {
+    let _turn = turn().await;
+    let system = shape().start().await.unwrap();
     let room = system.fresh_room("absence");
     let names: Vec<_> = (0..TALKERS).map(|n| format!("talker-{n}")).collect();
     let talkers =

@@ -55,7 +55,7 @@ async fn each_gets_the_answer_that_is_written_beside_it() {
         })
         .buffer_unordered(AT_ONCE);
     while let Some((got, case)) = ended.next().await {
-        if !case.expected.iter().any(|expected| *expected == got) {
+        if !case.expected.contains(&got) {
             let wanted = case.expected.join(" or ");
             wrong.insert(case.name, format!("wanted {wanted}, got {got}: {}", case.shown));
         }

@@ -81,10 +81,13 @@ fn frame_of(first: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Its name, the frames that are sent, and the bytes that come back.
+type Case = (&'static str, Vec<Vec<u8>>, &'static [u8]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_come_back_as_they_were_and_faults_get_their_code() {
     let running = serving().await;
-    let cases: [(&str, Vec<Vec<u8>>, &[u8]); 8] = [
+    let cases: [Case; 8] = [
         ("text", vec![frame_of(0x81, "é".as_bytes())], b"\x81\x02\xc3\xa9"),
         ("binary", vec![frame_of(0x82, b"\xff\0")], b"\x82\x02\xff\0"),
         ("an empty message", vec![frame_of(0x81, b"")], b"\x81\0"),
