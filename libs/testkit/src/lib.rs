@@ -7,6 +7,7 @@ pub mod backend;
 pub mod checker;
 pub mod client;
 pub mod collector;
+pub mod fossil;
 pub mod history;
 pub mod issuer;
 pub mod log;

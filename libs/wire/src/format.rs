@@ -81,6 +81,23 @@ impl Format {
         }
     }
 
+    /// A whole payload as it is sent to whom patches were granted: in JSON a string that holds the
+    /// value's text, in Protobuf the payload as it is.
+    pub fn whole(self, payload: &Bytes) -> Result<Bytes, Uncarried> {
+        match self {
+            Self::Json => json::in_text(payload, payload),
+            Self::Protobuf => Ok(payload.clone()),
+        }
+    }
+
+    /// A patch as it is sent to them. `payload` is what it makes: that must be carried too.
+    pub fn patch(self, patch: &Bytes, payload: &[u8]) -> Result<Bytes, Uncarried> {
+        match self {
+            Self::Json => json::in_text(patch, payload),
+            Self::Protobuf => Ok(patch.clone()),
+        }
+    }
+
     /// The server's ping, a message like another.
     pub fn ping(self) -> Bytes {
         match self {

@@ -43,6 +43,13 @@ pub(crate) fn decode_server(frame: &[u8]) -> Result<Vec<client::ServerMessage>, 
     Ok(messages)
 }
 
+/// A JSON string of what is sent instead of a payload, if JSON can carry the payload too.
+pub(crate) fn in_text(sent: &[u8], payload: &[u8]) -> Result<Bytes, Uncarried> {
+    let text = std::str::from_utf8(sent).map_err(|_| Uncarried)?;
+    embed(payload).ok_or(Uncarried)?;
+    serde_json::to_vec(text).map(Bytes::from).map_err(|_| Uncarried)
+}
+
 pub(crate) fn encode_command(command: &Command) -> Result<Bytes, Uncarried> {
     let mut out = Draft::with_capacity(MESSAGE_BYTES);
     envelope::write_command(command, &mut out);

@@ -9,6 +9,7 @@ mod command;
 mod emulation;
 mod envelope;
 mod format;
+pub mod fossil;
 mod json;
 mod protobuf;
 mod push;

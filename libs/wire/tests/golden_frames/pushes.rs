@@ -18,6 +18,7 @@ pub fn pushes() -> Vec<(&'static str, Push)> {
         ("push_pub_without_a_position", Push::new("cursor:x", PushBody::Pub(cursor))),
         ("push_pub_numbered", numbered()),
         ("push_join", Push::new("general", PushBody::Join(ada("c")))),
+        ("push_join_numbered", Push { id: 7, ..Push::new("", PushBody::Join(ada("c"))) }),
         ("push_leave", Push::new("general", PushBody::Leave(gone))),
         ("push_unsubscribe", Push::new("general", ended)),
         ("push_message", Push::new("", PushBody::Message(json(r#"{"kind":"notice"}"#)))),

@@ -52,8 +52,34 @@ fn subscribe_replies() -> Vec<(&'static str, u32, ReplyBody)> {
                 ..SubscribeResult::default()
             }),
         ),
+        (
+            "reply_subscribe_with_patches",
+            2,
+            ReplyBody::Subscribe(SubscribeResult {
+                recoverable: true,
+                publications: patches(),
+                recovered: true,
+                offset: 7,
+                was_recovering: true,
+                delta: true,
+                ..SubscribeResult::default()
+            }),
+        ),
         ("reply_subscribe_empty", 2, ReplyBody::Subscribe(SubscribeResult::default())),
     ]
+}
+
+/// A whole payload as text, and a patch on it.
+fn patches() -> Vec<Publication> {
+    let whole =
+        Publication { data: json(r#""{\"text\":\"1\"}""#), offset: 8, ..Publication::default() };
+    let patch = Publication {
+        data: json(r#""C\n2@0,""#),
+        offset: 9,
+        delta: true,
+        ..Publication::default()
+    };
+    vec![whole, patch]
 }
 
 fn connect_replies() -> Vec<(&'static str, u32, ReplyBody)> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::client::{ServerMessage, decode_server_frame, encode_command};
-use wire::{Command, Format, Push, PushBody, Reply};
+use wire::{Command, Format, Push, PushBody, Reply, Uncarried};
 
 fn format() -> impl Strategy<Value = Format> {
     proptest::sample::select(&Format::ALL[..])
@@ -103,11 +103,26 @@ proptest! {
     }
 
     #[test]
+    fn a_payload_as_text_is_the_payload(payload in any::payload().prop_filter("none", |p| !p.is_empty())) {
+        let text = Format::Json.whole(&payload).unwrap();
+        let read: String = serde_json::from_slice(&text).unwrap();
+        prop_assert_eq!(read.as_bytes(), &payload[..]);
+        prop_assert_eq!(Format::Protobuf.whole(&payload), Ok(payload.clone()));
+        // A patch is text too, and goes the same way; it is worth nothing if what it makes is.
+        let patch = Bytes::from_static("2\n\"é\n".as_bytes());
+        let read: String = serde_json::from_slice(&Format::Json.patch(&patch, &payload).unwrap()).unwrap();
+        prop_assert_eq!(read.as_bytes(), &patch[..]);
+        prop_assert_eq!(Format::Json.patch(&patch, b"{no value"), Err(Uncarried));
+        prop_assert_eq!(Format::Protobuf.patch(&patch, b"{no value"), Ok(patch));
+    }
+
+    #[test]
     fn any_bytes_as_a_payload_leave_the_frame_whole(data in vec(any::<u8>(), 1..60)) {
         for format in Format::ALL {
             let push = Push::new("a", PushBody::Message(Bytes::from(data.clone())));
             let Ok(message) = format.encode_push(&push) else {
                 prop_assert_eq!(format.payload(&data), None);
+                prop_assert_eq!(format.whole(&Bytes::from(data.clone())), Err(Uncarried));
                 continue;
             };
             let carried = match decode_server_frame(format, &format.join([&message])).unwrap().pop() {
