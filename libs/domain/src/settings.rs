@@ -49,6 +49,10 @@ pub struct RoomSettings {
     pub envelope: Envelope,
     /// What a client that comes back is given.
     pub recovery: Recovery,
+    /// Whether payloads may come as patches on the ones before them.
+    pub delta: bool,
+    /// Whether a subscriber may filter by tags.
+    pub filters: bool,
 }
 
 /// What one principal may do in a room.

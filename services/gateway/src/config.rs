@@ -5,6 +5,7 @@
 use domain::GatewayId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wire::Format;
 
 use crate::limit::LimitsConfig;
 
@@ -61,6 +62,24 @@ pub struct ConnectionConfig {
     pub system_channel: bool,
     /// Subscribe every connection to its own `user:<hash>` by the server.
     pub user_channel: bool,
+    /// Whether clients that take numbers for rooms get them, so that their pushes need not name the
+    /// room: `off`, `json` or `all`. In Protobuf the official JavaScript SDK (5.8) takes a number and
+    /// then drops every push that has it, so `all` is for where nobody uses that.
+    #[schemars(with = "String")]
+    pub room_numbers: RoomNumbers,
+}
+
+/// To whom numbers for rooms are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomNumbers {
+    /// To nobody.
+    Off,
+    /// To those who speak JSON.
+    #[default]
+    Json,
+    /// To all.
+    All,
 }
 
 /// Bounds and clocks of rooms with local members.
@@ -129,6 +148,7 @@ impl Default for ConnectionConfig {
             auth_outage_grace_ms: 60_000,
             system_channel: true,
             user_channel: true,
+            room_numbers: RoomNumbers::Json,
         }
     }
 }
@@ -152,6 +172,17 @@ impl Default for RoomConfig {
 impl Default for DrainConfig {
     fn default() -> Self {
         Self { accept_ms: 5_000, window_ms: 20_000, finish_ms: 10_000 }
+    }
+}
+
+impl RoomNumbers {
+    /// Whether those who speak a format get them.
+    pub fn given(self, format: Format) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Json => format == Format::Json,
+            Self::All => true,
+        }
     }
 }
 
@@ -229,6 +260,14 @@ mod tests {
         config.limits.pong_ms = config.connection.ping_ms;
         assert_eq!(config.problems().len(), 1);
         assert!(config.problems()[0].starts_with("limits.pong_ms:"));
+    }
+
+    #[test]
+    fn numbers_are_for_json_unless_told_otherwise() {
+        use RoomNumbers::{All, Json, Off};
+        assert_eq!(ConnectionConfig::default().room_numbers, Json);
+        let given = |numbers: RoomNumbers| Format::ALL.map(|format| numbers.given(format));
+        assert_eq!([Off, Json, All].map(given), [[false, false], [true, false], [true, true]]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! in one place, the reader's task; everything else only asks for it by [`Connection::close`].
 pub mod carrier;
 pub mod frame;
+pub mod frames;
 pub mod guard;
 pub mod handshake;
 mod lane;
@@ -31,9 +32,10 @@ use crate::app::Gateway;
 use crate::config::ConnectionConfig;
 use crate::limit::LimitsConfig;
 use crate::rate::Rates;
-use crate::room::ring::RingItem;
+use crate::room::item::RingItem;
 use crate::worker::Worker;
-use carrier::{Carrier, SharedPush};
+use carrier::Carrier;
+use frames::{Shape, SharedPush};
 use lane::Lanes;
 use subscription::Subscription;
 use writer::{Pushed, Writer};
@@ -243,16 +245,21 @@ impl Connection {
         self.reply(id, ReplyBody::Error(error));
     }
 
-    /// Queues an unpositioned push.
+    /// Queues an unpositioned push that names its channel.
     pub fn show(&self, push: &SharedPush) {
-        if let Some(frame) = self.carried(push.frame(self.carrier())) {
+        self.show_as(push, Shape::named(self.carrier()));
+    }
+
+    /// Queues an unpositioned push to a member of that shape.
+    pub fn show_as(&self, push: &SharedPush, shape: Shape) {
+        if let Some(frame) = self.carried(push.frame(shape)) {
             self.push_reply(frame);
         }
     }
 
     /// Queues a positioned push. False if its format cannot carry it: then the connection closes.
-    pub fn feed(&self, item: &RingItem) -> bool {
-        let Some(frame) = self.carried(item.frame(self.carrier())) else { return false };
+    pub fn feed(&self, item: &RingItem, shape: Shape) -> bool {
+        let Some(frame) = self.carried(item.frame(shape)) else { return false };
         let pushed = self.writer.feed(frame);
         self.after_push(pushed);
         true

@@ -9,7 +9,7 @@ use domain::{PrincipalId, RoomEvent, RoomTraffic, Signal};
 use parking_lot::{Mutex, RwLock};
 use wire::{Push, PushBody};
 
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::SharedPush;
 use crate::limit::publishing::{Publishing, block};
 use crate::limit::{Limit, LimitsConfig};
 use crate::room::Room;
@@ -157,7 +157,7 @@ impl Hub {
     pub fn live(&self, room: &Room, event: &RoomEvent) {
         let inboxes = room.inboxes();
         let send = |body: PushBody, join_leave: bool| {
-            let push = Arc::new(SharedPush::new(Push::new(room.name().as_str(), body)));
+            let push = Arc::new(SharedPush::of_room(room.handle(), body));
             for inbox in &inboxes {
                 inbox.live(Live { room: room.name().clone(), push: push.clone(), join_leave });
             }

@@ -30,6 +30,6 @@ mod translate;
 pub mod worker;
 
 pub use app::{Gateway, GatewayDeps, start};
-pub use config::GatewayConfig;
+pub use config::{GatewayConfig, RoomNumbers};
 pub use neighbours::port::serve as serve_neighbours;
 pub use server::{Front, Serving, listen, serve};

@@ -11,7 +11,7 @@ use domain::{Order, OrderAct, PrincipalId, RoomName};
 use parking_lot::Mutex;
 use wire::{CloseCode, UnsubscribeCode};
 
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::SharedPush;
 use crate::hub::Hub;
 use crate::notice;
 use crate::worker::inbox::Control;

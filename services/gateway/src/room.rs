@@ -4,14 +4,18 @@
 //! knows only how many sit at each worker and tells each worker once that there is news.
 pub mod binding;
 pub mod filler;
+pub mod filter;
+pub mod item;
 pub mod member;
 pub mod pages;
 pub mod reader;
 pub mod recovery;
 pub mod ring;
+pub mod shelf;
 pub mod table;
+pub mod view;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use domain::{Position, RoomBatch, RoomName, RoomSettings};
@@ -19,19 +23,29 @@ use parking_lot::Mutex;
 use rpc::rooms::{FetchRange, Fetched};
 use wire::UnsubscribeCode;
 
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::SharedPush;
 use crate::worker::inbox::Inbox;
 use reader::{Need, Next, Outcome, Reader};
+use shelf::{Shelf, Tally};
 
 /// Most items that are taken out of a ring under one lock.
 const READ_ITEMS_MAX: usize = 64;
-/// What a ring may hold however crowded the shelf is: the newest items must live until the workers
-/// have walked their members.
-const ROOM_BYTES_MIN: usize = 64 * 1024;
+
+/// What pushes of a room must know of it.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    /// Its name.
+    pub name: RoomName,
+    /// What stands for the name where a client takes numbers: above 0, and of no other room that
+    /// this process ever held.
+    pub number: i64,
+    /// Whether its kind allows patches, and has a log to make them of.
+    pub patched: bool,
+}
 
 /// One room with local members. See the file's head.
 pub struct Room {
-    name: RoomName,
+    handle: Handle,
     settings: RoomSettings,
     state: Mutex<State>,
     /// Whether the filler has it in its queue.
@@ -55,38 +69,36 @@ struct Seat {
     told: Arc<AtomicBool>,
 }
 
-/// The memory that all rings of a gateway share.
-#[derive(Debug)]
-pub struct Shelf {
-    bytes: AtomicUsize,
-    total_max: usize,
-    room_max: usize,
-}
-
 impl Room {
     /// A room whose log stands at `head`.
     pub fn new(
-        name: RoomName,
+        handle: Handle,
         settings: RoomSettings,
         head: Position,
         held_items_max: usize,
         shelf: Arc<Shelf>,
     ) -> Self {
-        let reader = Reader::new(name.clone(), head, held_items_max);
+        let tally = Arc::new(Tally::new(shelf.clone()));
+        let reader = Reader::new(handle.clone(), head, tally, held_items_max);
         let state = Mutex::new(State { reader, seats: Vec::new() });
         let (filling, touched) = (AtomicBool::new(false), AtomicBool::new(true));
-        Self { name, settings, state, filling, touched, shelf, lost: OnceLock::new() }
+        Self { handle, settings, state, filling, touched, shelf, lost: OnceLock::new() }
     }
 
     /// Its name.
     pub fn name(&self) -> &RoomName {
-        &self.name
+        &self.handle.name
+    }
+
+    /// What its pushes must know of it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Tells a member that its place in the log is lost: one push for all who lose it at once.
     pub fn lost(&self) -> &SharedPush {
         let code = UnsubscribeCode::InsufficientState;
-        self.lost.get_or_init(|| SharedPush::unsubscribe(&self.name, code, code.text()))
+        self.lost.get_or_init(|| SharedPush::unsubscribe(self.name(), code, code.text()))
     }
 
     /// What its kind is like.
@@ -102,7 +114,10 @@ impl Room {
 
     /// What comes after `offset` for a member of `generation`.
     pub fn after(&self, generation: u64, offset: u64) -> Next {
-        self.state.lock().reader.after(generation, offset, READ_ITEMS_MAX)
+        let mut state = self.state.lock();
+        // Frames that were made since the last news count too.
+        self.trim(&mut state.reader);
+        state.reader.after(generation, offset, READ_ITEMS_MAX)
     }
 
     /// Takes a batch from the bus.
@@ -145,10 +160,7 @@ impl Room {
 
     /// Drops its recent items: nobody needs them, or memory is short.
     pub fn forget_items(&self) {
-        let mut state = self.state.lock();
-        let before = state.reader.bytes();
-        state.reader.trim(0);
-        self.shelf.account(before, 0);
+        self.state.lock().reader.trim(0);
     }
 
     /// Workers with members in it.
@@ -187,57 +199,20 @@ impl Room {
 
     fn feed(&self, input: impl FnOnce(&mut Reader) -> Outcome) -> Need {
         let mut state = self.state.lock();
-        let before = state.reader.bytes();
         let outcome = input(&mut state.reader);
-        let allowed = self.shelf.allowed(before, state.reader.bytes());
-        state.reader.trim(allowed);
-        self.shelf.account(before, state.reader.bytes());
+        self.trim(&mut state.reader);
         if outcome.news {
             self.touched.store(true, Ordering::Relaxed);
             for seat in &state.seats {
                 if !seat.told.swap(true, Ordering::AcqRel) {
-                    seat.inbox.news(&self.name);
+                    seat.inbox.news(self.name());
                 }
             }
         }
         outcome.need
     }
-}
 
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.shelf.account(self.state.get_mut().reader.bytes(), 0);
-    }
-}
-
-impl Shelf {
-    /// A budget for all rings, and one for each.
-    pub fn new(total_max: usize, room_max: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), total_max, room_max }
-    }
-
-    /// What all rings cost now, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whether more than half of the budget is used: what nobody needs should go.
-    pub fn crowded(&self) -> bool {
-        self.bytes() > self.total_max / 2
-    }
-
-    /// How large a ring may be that grew from `before` to `after` bytes.
-    fn allowed(&self, before: usize, after: usize) -> usize {
-        let others = self.bytes().saturating_sub(before);
-        let left = self.total_max.saturating_sub(others);
-        after.min(left.max(ROOM_BYTES_MIN)).min(self.room_max)
-    }
-
-    fn account(&self, before: usize, after: usize) {
-        if after >= before {
-            self.bytes.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
-        }
+    fn trim(&self, reader: &mut Reader) {
+        reader.trim(self.shelf.allowed(reader.bytes()));
     }
 }

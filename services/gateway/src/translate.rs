@@ -23,6 +23,14 @@ pub fn publication(item: &Item) -> Publication {
     Publication { data, info, offset: item.offset, tags, time: item.time_ms, delta: false }
 }
 
+/// An item's payload.
+pub fn payload(item: &Item) -> Bytes {
+    match &item.body {
+        Body::Message { data, .. } => data.clone(),
+        Body::Event(event) => event_data(event),
+    }
+}
+
 /// A presence entry's or a signal's connection as others see it.
 pub fn who_info(who: &Who) -> ClientInfo {
     let Who { id, name, info, room_info, connection } = who;

@@ -22,9 +22,10 @@ use crate::connection::Connection;
 use crate::connection::timer::{Clock, TICK, Wheel};
 use crate::connection::writer::Drained;
 use crate::room::Room;
+use crate::room::item::RingItem;
 use crate::room::member::{Feed, Member};
 use crate::room::reader::Next;
-use crate::room::ring::{After, RingItem};
+use crate::room::ring::After;
 use crate::room::table::Seated;
 use inbox::{Control, Inbox, Live};
 
@@ -289,7 +290,7 @@ impl Worker {
         for member in members {
             let wanted = !live.join_leave || member.joined.join_leave;
             if wanted && !matches!(member.feed(), Feed::Joining | Feed::Ended) {
-                member.connection.show(&live.push);
+                member.show(&live.push);
             }
         }
     }

@@ -65,6 +65,11 @@ pub struct KindConfig {
     /// item alone, as in rooms whose last item says how things stand.
     #[schemars(with = "String")]
     pub recovery: Recovery,
+    /// Whether a client may have payloads as patches on the ones before them, which is shorter where
+    /// each differs little from the last.
+    pub delta: bool,
+    /// Whether a client may subscribe to a part, by a filter over the messages' tags.
+    pub filters: bool,
     /// Bytes of one message at most.
     pub message_bytes_max: usize,
 }
@@ -83,6 +88,8 @@ impl Default for KindConfig {
             join_leave: JoinLeave::Connection,
             envelope: Envelope::Chat,
             recovery: Recovery::Log,
+            delta: false,
+            filters: false,
             message_bytes_max: MESSAGE_BYTES_MAX,
         }
     }
@@ -110,6 +117,9 @@ impl KindConfig {
         if !self.stored && self.recovery == Recovery::Cache {
             problem("recovery", "cache needs a stored kind");
         }
+        if !self.stored && self.delta {
+            problem("delta", "needs a stored kind");
+        }
         if !(1..=1_000).contains(&self.history_page_max) {
             problem("history_page_max", "must be 1 to 1000");
         }
@@ -124,6 +134,8 @@ impl KindConfig {
             join_leave: self.join_leave,
             envelope: self.envelope,
             recovery: self.recovery,
+            delta: self.delta,
+            filters: self.filters,
         }
     }
 }
@@ -236,6 +248,15 @@ mod tests {
         assert_eq!(cache.settings().recovery, Recovery::Cache);
         let empty = KindConfig { stored: false, ..cache };
         assert_eq!(empty.problems("board"), ["kinds.board.recovery: cache needs a stored kind"]);
+    }
+
+    #[test]
+    fn a_kind_without_a_log_has_nothing_to_make_patches_of() {
+        let kind = KindConfig { delta: true, filters: true, ..KindConfig::default() };
+        assert_eq!(kind.problems("score"), [""; 0]);
+        assert!(kind.settings().delta && kind.settings().filters);
+        let empty = KindConfig { stored: false, ..kind };
+        assert_eq!(empty.problems("score"), ["kinds.score.delta: needs a stored kind"]);
     }
 
     #[test]

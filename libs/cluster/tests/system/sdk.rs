@@ -88,7 +88,8 @@ async fn play_javascript_on(stage: &Stage, transport: &str, format: &str, env: &
     // What browsers have, Node has behind a flag.
     script.envs(env.iter().map(|(key, value)| (key, value)));
     script.env("NODE_OPTIONS", "--experimental-eventsource --no-warnings");
-    stage.play(script, &steps(&["batch", "one frame", "wrong epoch", "state", "newest"])).await;
+    let further = ["batch", "one frame", "wrong epoch", "state", "newest", "patches", "filter"];
+    stage.play(script, &steps(&further)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

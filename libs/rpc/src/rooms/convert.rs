@@ -50,6 +50,8 @@ impl IntoProto for RoomSettings {
             join_leave: self.join_leave.into_proto().into(),
             envelope: envelope.into(),
             recovery: recovery.into(),
+            delta: self.delta,
+            filters: self.filters,
         }
     }
 }
@@ -68,7 +70,8 @@ impl IntoDomain for v1::RoomSettings {
             v1::Recovery::Cache => Recovery::Cache,
         };
         let (stored, presence) = (self.stored, self.presence);
-        Ok(RoomSettings { stored, presence, join_leave, envelope, recovery })
+        let (delta, filters) = (self.delta, self.filters);
+        Ok(RoomSettings { stored, presence, join_leave, envelope, recovery, delta, filters })
     }
 }
 

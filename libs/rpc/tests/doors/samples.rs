@@ -120,6 +120,8 @@ pub fn joined() -> Joined {
         join_leave: JoinLeave::User,
         envelope: Envelope::None,
         recovery: Recovery::Cache,
+        delta: true,
+        filters: true,
     };
     Joined { settings, rights: Rights { publish: true, moderate: true }, head: position() }
 }

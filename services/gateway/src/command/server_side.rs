@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use wire::{Push, PushBody, SubscribePush, SubscribeRequest};
 
 use super::subscribe::{self, Entered, Entry};
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::SharedPush;
 use crate::connection::{Connection, Identity};
 use crate::limit::Limit;
 use crate::order::OrderedRoom;

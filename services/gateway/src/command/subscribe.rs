@@ -14,7 +14,9 @@ use domain::{
     RoomSettings,
 };
 use rpc::rooms::Joined;
-use wire::{CloseCode, ErrorBody, ErrorCode, ReplyBody, SubscribeRequest, SubscribeResult};
+use wire::{
+    CloseCode, ErrorBody, ErrorCode, Publication, ReplyBody, SubscribeRequest, SubscribeResult,
+};
 
 use super::connect::ttl_of;
 use super::room_or_refuse;
@@ -26,6 +28,7 @@ use crate::order::{self, Origin};
 use crate::room::member::{self, Member};
 use crate::room::recovery::{self, Start};
 use crate::room::table::Seated;
+use crate::room::view::{Shown, View};
 use crate::translate::beside_bytes;
 
 /// Wants error 112 rather than `recovered: false`.
@@ -120,9 +123,6 @@ fn check(
         ErrorCode::NotAvailable
     } else if room.is_reserved() {
         ErrorCode::PermissionDenied
-    } else if request.tf.is_some() {
-        // No kind of room filters: whoever asked for a part must not be given the whole.
-        ErrorCode::BadRequest
     } else if connection.subscriptions() >= connection.limits().subscriptions_max
         && connection.member(room).is_none()
     {
@@ -214,15 +214,19 @@ pub(super) async fn enter(
     if connection.retired() {
         return Ok(None);
     }
+    let numbers = connection.settings().room_numbers.given(connection.carrier().format());
+    let mut view = View::agree(request, joined.settings, numbers)?;
     let Some(seated) = connection.worker().sit(room, joined.settings, &joined.head) else {
         Limit::Rooms.bites();
         return Err(Error::new(ErrorReason::RateLimited, "this gateway holds too many rooms"));
     };
+    // A room that is held since before its kind allowed patches has none.
+    view.patched &= seated.room.handle().patched;
     hear(connection, room, joined.settings).await;
     let started = start(connection, request, &seated, &joined).await;
     // An order may have come meanwhile that ends what was authorised before it.
     let revoked = revoked(connection, &id, room, origin);
-    let (mut start, generation) = match started {
+    let (start, generation) = match started {
         Ok(started) if !connection.retired() && !revoked => started,
         other => {
             connection.worker().rise(room);
@@ -233,14 +237,22 @@ pub(super) async fn enter(
             };
         }
     };
-    fit(&mut start, entry.bytes_left);
+    let shown = fit(&start, connection, &view, entry.bytes_left);
+    let position = Position { offset: shown.until, ..start.place.clone() };
+    let (base, mut result) = (shown.base, result(request, &joined, &start, shown));
+    if view.numbered {
+        result.id = seated.room.handle().number;
+    }
+    result.delta = view.patched;
     let place = member::Joined {
-        start: start.place.clone(),
+        start: position,
         generation,
         authorised_at: joined.head.offset,
         origin,
         rights: joined.rights,
         join_leave: terms.told(joined.settings, request.join_leave),
+        view,
+        base,
     };
     let member = Rc::new(Member::new(connection.clone(), seated.room.clone(), place));
     connection.worker().register(&seated, member.clone());
@@ -249,7 +261,7 @@ pub(super) async fn enter(
     // Whose grant came without a token has none to renew, and asks again when it is told of the end.
     let told = terms.until_ms.get().filter(|_| terms.refreshable);
     let (expires, ttl) = ttl_of(told, now_ms());
-    let result = SubscribeResult { expires, ttl, data, ..result(request, &joined, start) };
+    let result = SubscribeResult { expires, ttl, data, ..result };
     Ok(Some(Entered { member, terms, result }))
 }
 
@@ -275,19 +287,21 @@ pub(super) fn revoked(
     ends(id) || id.is_anonymous() && ends(&id.seen())
 }
 
-/// Leaves to the cursor what was recovered if the answer has no room for it: it follows as pushes.
-fn fit(start: &mut Start, bytes_left: &Cell<usize>) {
-    let cost = |publication: &wire::Publication| {
+/// What was missed, as the member sees it and as far as the answer has room for it. The rest is left
+/// to the cursor: it follows as pushes.
+fn fit(start: &Start, connection: &Connection, view: &View, bytes_left: &Cell<usize>) -> Shown {
+    let (after, carrier) = (start.place.offset, connection.carrier());
+    let bytes_max = connection.gateway().config().room.recovery_bytes;
+    let cost = |publication: &Publication| {
         publication.data.len() + beside_bytes(publication) + PUBLICATION_OVERHEAD_BYTES
     };
-    let bytes: usize = start.publications.iter().map(cost).sum();
+    let mut shown = view.show(start.items.iter().map(AsRef::as_ref), after, carrier, bytes_max);
+    let bytes: usize = shown.publications.iter().map(cost).sum();
     match bytes_left.get().checked_sub(bytes) {
         Some(left) => bytes_left.set(left),
-        None => {
-            start.publications.clear();
-            start.place.offset = start.before;
-        }
+        None => shown = view.show([], after, carrier, 0),
     }
+    shown
 }
 
 /// Where the member starts, and in which generation of the room's reader.
@@ -336,14 +350,21 @@ async fn settle(seated: &Seated, head: &Position) -> Result<u64, Error> {
     Err(Error::unavailable("the room's log is being looked at"))
 }
 
-fn result(request: &SubscribeRequest, joined: &Joined, start: Start) -> SubscribeResult {
+fn result(
+    request: &SubscribeRequest,
+    joined: &Joined,
+    start: &Start,
+    shown: Shown,
+) -> SubscribeResult {
     let stored = joined.settings.stored;
+    let empty = shown.publications.is_empty();
     SubscribeResult {
         recoverable: stored,
         positioned: stored,
         epoch: joined.head.epoch.as_str().to_owned(),
-        offset: start.before,
-        publications: start.publications,
+        // Where nothing is shown, a client need not ask for the same again.
+        offset: if empty { shown.until } else { start.place.offset },
+        publications: shown.publications,
         recovered: start.recovered,
         was_recovering: request.recover,
         ..SubscribeResult::default()

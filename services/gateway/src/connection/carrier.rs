@@ -1,13 +1,9 @@
-//! How messages travel to a connection, and pushes that many connections share.
+//! How messages travel to a connection.
 //!
 //! [`Carrier::wrap`] is the one place where a message becomes the bytes that are written to a
-//! client. A shared push is encoded when the first connection of a carrier needs it, once for all
-//! of that carrier, and never for a carrier that nobody uses.
-use std::sync::OnceLock;
-
+//! client; [`Carrier::last`] is what is written before the end.
 use bytes::Bytes;
-use domain::RoomName;
-use wire::{CloseCode, DisconnectPush, Format, Push, PushBody, Uncarried, UnsubscribeCode};
+use wire::{CloseCode, DisconnectPush, Format, Push, PushBody};
 
 use super::frame;
 
@@ -22,21 +18,7 @@ pub enum Carrier {
     Events,
 }
 
-/// One push as each carrier writes it.
-#[derive(Debug, Default)]
-pub struct Frames([OnceLock<Result<Bytes, Uncarried>>; Carrier::COUNT]);
-
-/// A push without a position, for many connections.
-#[derive(Debug)]
-pub struct SharedPush {
-    push: Push,
-    frames: Frames,
-}
-
 impl Carrier {
-    /// How many there are.
-    pub const COUNT: usize = 5;
-
     /// How its messages are written.
     pub const fn format(self) -> Format {
         match self {
@@ -83,54 +65,13 @@ impl Carrier {
         let message = self.format().encode_push(&Push::new("", body)).unwrap_or_default();
         self.wrap(&message)
     }
-
-    /// Its place in [`Frames`].
-    const fn index(self) -> usize {
-        match self {
-            Self::WebSocket(Format::Json) => 0,
-            Self::WebSocket(Format::Protobuf) => 1,
-            Self::Stream(Format::Json) => 2,
-            Self::Stream(Format::Protobuf) => 3,
-            Self::Events => 4,
-        }
-    }
-}
-
-impl Frames {
-    /// The push as `carrier` writes it. `push` makes it; it is asked once a carrier.
-    pub fn get(&self, carrier: Carrier, push: impl FnOnce() -> Push) -> Result<Bytes, Uncarried> {
-        let encode = || {
-            metrics::counter!("roomcast_gateway_frames_encoded_total").increment(1);
-            let message = carrier.format().encode_push(&push())?;
-            Ok(carrier.wrap(&message))
-        };
-        self.0[carrier.index()].get_or_init(encode).clone()
-    }
-}
-
-impl SharedPush {
-    /// A push that is encoded when somebody needs it.
-    pub fn new(push: Push) -> Self {
-        Self { push, frames: Frames::default() }
-    }
-
-    /// Tells that a subscription has ended. `reason` is shown to the client and never empty.
-    pub fn unsubscribe(room: &RoomName, code: UnsubscribeCode, reason: &str) -> Self {
-        let body = PushBody::Unsubscribe { code: code.code().into(), reason: reason.to_owned() };
-        Self::new(Push::new(room.as_str(), body))
-    }
-
-    /// It as `carrier` writes it.
-    pub fn frame(&self, carrier: Carrier) -> Result<Bytes, Uncarried> {
-        self.frames.get(carrier, || self.push.clone())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Carrier; Carrier::COUNT] = [
+    const ALL: [Carrier; 5] = [
         Carrier::WebSocket(Format::Json),
         Carrier::WebSocket(Format::Protobuf),
         Carrier::Stream(Format::Json),
@@ -139,21 +80,14 @@ mod tests {
     ];
 
     #[test]
-    fn each_carrier_has_a_place_of_its_own() {
-        let mut places: Vec<usize> = ALL.iter().map(|carrier| carrier.index()).collect();
-        places.sort_unstable();
-        assert_eq!(places, (0..Carrier::COUNT).collect::<Vec<_>>());
-    }
-
-    #[test]
     fn a_message_is_wrapped_as_its_carrier_wants_it() {
         let hi = ALL.map(|carrier| carrier.wrap(b"hi"));
-        let expected: [&[u8]; Carrier::COUNT] =
+        let expected: [&[u8]; 5] =
             [b"\x81\x02hi", b"\x82\x03\x02hi", b"hi\n", b"\x02hi", b"data: hi\n\n"];
         assert_eq!(hi.each_ref().map(|bytes| &bytes[..]), expected);
         // An empty Protobuf message is its length alone.
         let ping = ALL.map(|carrier| carrier.wrap(&carrier.format().ping()));
-        let expected: [&[u8]; Carrier::COUNT] =
+        let expected: [&[u8]; 5] =
             [b"\x81\x02{}", b"\x82\x01\x00", b"{}\n", b"\x00", b"data: {}\n\n"];
         assert_eq!(ping.each_ref().map(|bytes| &bytes[..]), expected);
         let long = Carrier::WebSocket(Format::Protobuf).wrap(&[7; 200]);
@@ -172,28 +106,5 @@ mod tests {
         assert_eq!(protobuf[..], *b"\x13\x22\x11\x5a\x0f\x08\xb9\x17\x12\x08shutdown\x18\x01");
         let stays = Carrier::Events.last(CloseCode::InvalidToken, "invalid token");
         assert!(!String::from_utf8_lossy(&stays).contains("reconnect"));
-    }
-
-    #[test]
-    fn a_push_is_made_once_a_carrier_and_only_if_it_is_needed() {
-        let frames = Frames::default();
-        let made = std::cell::Cell::new(0);
-        let push = || {
-            made.set(made.get() + 1);
-            Push::new("a", PushBody::Message(Bytes::from_static(b"\xff")))
-        };
-        let [json, protobuf, _, stream, events] = ALL;
-        for _ in 0..3 {
-            let frame = frames.get(protobuf, push).unwrap();
-            assert_eq!(frame[..], *b"\x82\x0b\x0a\x22\x08\x12\x01a\x42\x03\x0a\x01\xff");
-            assert_eq!(frames.get(stream, push).unwrap(), frame[2..]);
-        }
-        assert_eq!(made.get(), 2);
-        // What JSON cannot carry is found out once too.
-        for _ in 0..3 {
-            assert_eq!(frames.get(json, push), Err(Uncarried));
-            assert_eq!(frames.get(events, push), Err(Uncarried));
-        }
-        assert_eq!(made.get(), 4);
     }
 }

@@ -12,7 +12,7 @@ use domain::{
 };
 use wire::{CloseCode, UnsubscribeCode};
 
-use super::carrier::SharedPush;
+use super::frames::SharedPush;
 use super::{Connection, Identity};
 use crate::room::member::Member;
 
@@ -234,7 +234,8 @@ mod tests {
 
     fn kind(presence: bool, join_leave: JoinLeave) -> RoomSettings {
         let (envelope, recovery) = (Envelope::None, Recovery::Log);
-        RoomSettings { stored: true, presence, join_leave, envelope, recovery }
+        let (delta, filters) = (false, false);
+        RoomSettings { stored: true, presence, join_leave, envelope, recovery, delta, filters }
     }
 
     fn with(presence: Option<bool>, join_leave: Option<bool>) -> Terms {

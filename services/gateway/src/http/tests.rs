@@ -116,6 +116,8 @@ impl Rooms for World {
             join_leave: domain::JoinLeave::Off,
             envelope: domain::Envelope::None,
             recovery: domain::Recovery::Log,
+            delta: false,
+            filters: false,
         };
         Ok(Joined { settings, rights: domain::Rights::default(), head: Position::default() })
     }

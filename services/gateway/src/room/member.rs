@@ -12,10 +12,12 @@ use domain::{Epoch, Position, Rights};
 use wire::UnsubscribeCode;
 
 use super::Room;
+use super::item::RingItem;
 use super::reader::Next;
-use super::ring::{After, RingItem};
+use super::ring::After;
+use super::view::{Base, View};
 use crate::connection::Connection;
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::{Shape, SharedPush};
 use crate::order::Origin;
 
 /// Between two reads of history that brought nothing or failed.
@@ -52,6 +54,10 @@ pub struct Joined {
     pub rights: Rights,
     /// Whether it gets joins and leaves.
     pub join_leave: bool,
+    /// How it sees its room.
+    pub view: View,
+    /// What its client can apply a patch to, once the subscribe is answered.
+    pub base: Base,
 }
 
 /// See the file's head.
@@ -62,6 +68,8 @@ pub struct Member {
     pub room: Arc<Room>,
     /// What was fixed at the join.
     pub joined: Joined,
+    shape: Shape,
+    base: Cell<Base>,
     cursor: Cell<u64>,
     feed: Cell<Feed>,
     queued: RefCell<VecDeque<Arc<RingItem>>>,
@@ -72,7 +80,9 @@ impl Member {
     pub fn new(connection: Rc<Connection>, room: Arc<Room>, joined: Joined) -> Self {
         let cursor = Cell::new(joined.start.offset);
         let (feed, queued) = (Cell::new(Feed::Joining), RefCell::default());
-        Self { connection, room, joined, cursor, feed, queued }
+        let shape = joined.view.shape(connection.carrier());
+        let base = Cell::new(joined.base);
+        Self { connection, room, joined, shape, base, cursor, feed, queued }
     }
 
     /// Where its feed stands.
@@ -91,6 +101,17 @@ impl Member {
             self.feed.set(Feed::Live);
             self.pump();
         }
+    }
+
+    /// Sends what has no position.
+    pub fn show(&self, push: &SharedPush) {
+        if let Some(filter) = &self.joined.view.filter
+            && let Some(tags) = push.tags()
+            && !filter.wants_tags(|key| tags.get(key).map(String::as_str))
+        {
+            return;
+        }
+        self.connection.show_as(push, self.shape);
     }
 
     /// Nothing more is sent.
@@ -153,12 +174,17 @@ impl Member {
         if self.feed.get() == Feed::Ended || item.offset() != self.cursor.get() + 1 {
             return;
         }
-        let connection = &self.connection;
-        if !connection.feed(item) {
+        if !self.joined.view.wants(item) {
+            // As good as sent.
+            return self.cursor.set(item.offset());
+        }
+        let (connection, base) = (&self.connection, self.base.get());
+        if !connection.feed(item, Shape { payload: base.payload(item), ..self.shape }) {
             // The connection closes; nothing behind this item may be sent.
             return self.end();
         }
         self.cursor.set(item.offset());
+        self.base.set(base.after(item));
         if let Some((target, reason)) = item.kick()
             && item.offset() > self.joined.authorised_at
             && connection.is_of(target)
@@ -177,7 +203,7 @@ impl Member {
         loop {
             let after = self.cursor.get();
             let pages = self.connection.gateway().pages();
-            let page = pages.after(self.room.name(), &epoch, after).await;
+            let page = pages.after(self.room.handle(), &epoch, after).await;
             if self.feed.get() != Feed::Fetching {
                 return;
             }

@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Epoch, Error, ErrorReason, Position, Result, RoomName};
+use domain::{Epoch, Error, ErrorReason, Position, Result};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use rpc::rooms::{FetchRange, Fetched};
 use tokio::time::Instant;
 
-use super::ring::RingItem;
+use super::Handle;
+use super::item::RingItem;
 use crate::peers::Peers;
 
 /// How long a page that came may be used again.
@@ -33,7 +34,8 @@ pub struct Page {
     items: Vec<Arc<RingItem>>,
 }
 
-type Key = (RoomName, Epoch, u64);
+/// A room by its number: its name may come back with another one, and a page holds frames.
+type Key = (i64, Epoch, u64);
 type Flight = Shared<BoxFuture<'static, Result<Arc<Page>>>>;
 
 /// See the file's head.
@@ -50,18 +52,19 @@ impl Pages {
     }
 
     /// What comes after `after` in the log's life `epoch`.
-    pub async fn after(&self, room: &RoomName, epoch: &Epoch, after: u64) -> Result<Arc<Page>> {
+    pub async fn after(&self, room: &Handle, epoch: &Epoch, after: u64) -> Result<Arc<Page>> {
         let start = after - after % self.size;
-        let page = self.fly((room.clone(), epoch.clone(), start), true).await?;
+        let page = self.fly(room, epoch, start, true).await?;
         if page.items_after(after).next().is_some() || start == after && page.settles(epoch, after)
         {
             return Ok(page);
         }
         // Cut short, or older than what is asked for: the exact range, fresh.
-        self.fly((room.clone(), epoch.clone(), after), false).await
+        self.fly(room, epoch, after, false).await
     }
 
-    fn fly(&self, key: Key, kept: bool) -> Flight {
+    fn fly(&self, room: &Handle, epoch: &Epoch, after: u64, kept: bool) -> Flight {
+        let key: Key = (room.number, epoch.clone(), after);
         let mut flights = self.flights.lock();
         let now = Instant::now();
         if let Some((made, flight)) = flights.get(&key) {
@@ -71,7 +74,7 @@ impl Pages {
                 return flight.clone();
             }
         }
-        let flight = self.take_off(key.clone());
+        let flight = self.take_off(room.clone(), epoch.clone(), after);
         if flights.len() >= PAGES_MAX {
             flights.retain(|_, (made, flight)| {
                 flight.peek().is_none() && now.duration_since(*made) < FRESH * 5
@@ -83,14 +86,15 @@ impl Pages {
         flight
     }
 
-    fn take_off(&self, (room, epoch, after): Key) -> Flight {
+    fn take_off(&self, room: Handle, epoch: Epoch, after: u64) -> Flight {
         metrics::counter!("roomcast_gateway_pages_total").increment(1);
         let peers = self.peers.clone();
-        let range = FetchRange { room, epoch, after, until: after.saturating_add(self.size) };
+        let until = after.saturating_add(self.size);
+        let range = FetchRange { room: room.name.clone(), epoch, after, until };
         // On the process's runtime, so that it comes to its end whoever stops waiting.
         let task = self.peers.runtime().spawn(async move {
-            let fetched = peers.fetch(range.clone()).await?;
-            Ok(Arc::new(Page::new(&range.room, fetched)))
+            let fetched = peers.fetch(range).await?;
+            Ok(Arc::new(Page::new(&room, fetched)))
         });
         let broken = |_| Err(Error::new(ErrorReason::Internal, "the read of a page broke off"));
         task.map(move |joined| joined.unwrap_or_else(broken)).boxed().shared()
@@ -98,9 +102,12 @@ impl Pages {
 }
 
 impl Page {
-    fn new(room: &RoomName, fetched: Fetched) -> Self {
+    fn new(room: &Handle, fetched: Fetched) -> Self {
         let items = fetched.items.into_iter();
-        let items = items.map(|item| Arc::new(RingItem::new(room.clone(), item))).collect();
+        let items: Vec<_> = items.map(|item| Arc::new(RingItem::new(room.clone(), item))).collect();
+        for pair in items.windows(2) {
+            pair[1].follow(&pair[0]);
+        }
         Self { head: fetched.head, oldest: fetched.oldest, items }
     }
 

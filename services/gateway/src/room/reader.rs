@@ -7,15 +7,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Epoch, Position, RoomBatch, RoomName};
+use domain::{Epoch, Position, RoomBatch};
 use rpc::rooms::{FetchRange, Fetched};
 
-use super::ring::{After, Ring, RingItem};
+use super::Handle;
+use super::item::RingItem;
+use super::ring::{After, Ring};
+use super::shelf::Tally;
 
 /// See the file's head.
 #[derive(Debug)]
 pub struct Reader {
-    room: RoomName,
+    room: Handle,
     ring: Ring,
     generation: u64,
     held: BTreeMap<u64, Arc<RingItem>>,
@@ -56,12 +59,13 @@ pub enum Next {
 }
 
 impl Reader {
-    /// A reader that goes on after `head`, holding back `held_max` early items at most.
-    pub fn new(room: RoomName, head: Position, held_max: usize) -> Self {
+    /// A reader that goes on after `head`, holding back `held_max` early items at most. What its
+    /// ring takes goes on `tally`.
+    pub fn new(room: Handle, head: Position, tally: Arc<Tally>, held_max: usize) -> Self {
         let target = head.offset;
         Self {
             room,
-            ring: Ring::new(head),
+            ring: Ring::new(head, tally),
             generation: 1,
             held: BTreeMap::new(),
             held_max,
@@ -191,14 +195,14 @@ impl Reader {
 
     fn restart(&mut self, head: Position) {
         self.target = head.offset;
-        self.ring = Ring::new(head);
+        self.ring = self.ring.anew(head);
         self.held.clear();
         self.generation += 1;
     }
 
     fn skip_to(&mut self, offset: u64) {
         let epoch: Epoch = self.ring.epoch().clone();
-        self.ring = Ring::new(Position { epoch, offset });
+        self.ring = self.ring.anew(Position { epoch, offset });
         self.held = self.held.split_off(&(offset + 1));
         while let Some(next) = self.held.remove(&(self.ring.hi() + 1)) {
             self.ring.append(next);
@@ -206,7 +210,7 @@ impl Reader {
     }
 
     fn range(&self, after: u64, until: u64) -> FetchRange {
-        FetchRange { room: self.room.clone(), epoch: self.ring.epoch().clone(), after, until }
+        FetchRange { room: self.room.name.clone(), epoch: self.ring.epoch().clone(), after, until }
     }
 
     fn outcome(&self, before: u64) -> Outcome {

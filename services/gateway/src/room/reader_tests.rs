@@ -1,8 +1,9 @@
 //! Whatever the bus does to the items, a member sees each offset once and in order.
 use bytes::Bytes;
-use domain::{Body, Item, MessageId, Tags};
+use domain::{Body, Item, MessageId, RoomName, Tags};
 use proptest::prelude::*;
 
+use super::super::shelf::Shelf;
 use super::*;
 
 fn epoch(name: &str) -> Epoch {
@@ -33,8 +34,9 @@ fn batch(offsets: impl IntoIterator<Item = u64>) -> RoomBatch {
 }
 
 fn reader_at(offset: u64) -> Reader {
-    let room = RoomName::parse("general").unwrap();
-    Reader::new(room, Position { epoch: epoch("e1"), offset }, 64)
+    let room = Handle { name: RoomName::parse("general").unwrap(), number: 1, patched: true };
+    let tally = Arc::new(Tally::new(Arc::new(Shelf::new(1 << 20, 1 << 20))));
+    Reader::new(room, Position { epoch: epoch("e1"), offset }, tally, 64)
 }
 
 fn answer(head: u64, oldest: u64, items: impl IntoIterator<Item = u64>) -> Fetched {

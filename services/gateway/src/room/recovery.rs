@@ -6,26 +6,24 @@
 use std::sync::Arc;
 
 use domain::{Position, Recovery, Result};
-use wire::{Publication, SubscribeRequest};
+use wire::SubscribeRequest;
 
 use super::Room;
+use super::item::RingItem;
 use super::pages::Pages;
 use super::reader::Next;
-use super::ring::{After, RingItem};
+use super::ring::After;
 use crate::config::RoomConfig;
-use crate::translate;
 
 /// How a member starts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Start {
-    /// The place from which it reads on after the answer.
+    /// The place that the client is told: what comes after it is below or follows it.
     pub place: Position,
-    /// The offset that the client is told: what comes after it is in the answer or follows it.
-    pub before: u64,
-    /// Whether everything missed is in the answer or follows it.
+    /// Whether everything missed is below or follows it.
     pub recovered: bool,
     /// The first part of what was missed.
-    pub publications: Vec<Publication>,
+    pub items: Vec<Arc<RingItem>>,
 }
 
 /// What the request's position means against the head.
@@ -59,16 +57,13 @@ pub async fn start(
         Claim::Current => return Ok(at_head(true)),
         Claim::Missed(after) => after,
     };
-    let items = cut(read(after, head, generation, room, pages).await?, head.offset, config);
-    match items.last() {
+    let items = read(after, head, generation, room, pages).await?.into_iter();
+    let items = items.take_while(|item| item.offset() <= head.offset).take(config.recovery_items);
+    Ok(match items.collect::<Vec<_>>() {
         // The next item is not kept.
-        None => Ok(at_head(false)),
-        Some(last) => {
-            let place = Position { epoch: head.epoch.clone(), offset: last.offset() };
-            let publications = items.iter().map(|i| translate::publication(i.item())).collect();
-            Ok(Start { place, before: after, recovered: true, publications })
-        }
-    }
+        items if items.is_empty() => at_head(false),
+        items => Start { items, ..Start::after(after, head) },
+    })
 }
 
 /// The same where the newest item is all that counts: that one, unless the client has it. It is
@@ -85,10 +80,9 @@ async fn newest(
         return Ok(Start::at(head, head.offset > 0));
     };
     let items = read(before, head, generation, room, pages).await?;
-    Ok(match items.first() {
+    Ok(match items.into_iter().next() {
         Some(item) if item.offset() == head.offset => {
-            let publications = vec![translate::publication(item.item())];
-            Start { before, publications, ..Start::at(head, true) }
+            Start { items: vec![item], ..Start::after(before, head) }
         }
         _ => Start::at(head, false),
     })
@@ -105,15 +99,19 @@ async fn read(
     if let Next::In(After::Items(items)) = room.after(generation, after) {
         return Ok(items);
     }
-    let page = pages.after(room.name(), &head.epoch, after).await?;
+    let page = pages.after(room.handle(), &head.epoch, after).await?;
     Ok(page.items_after(after).cloned().collect())
 }
 
 impl Start {
-    /// At a room's head, with nothing in the answer.
+    /// At a room's head, with nothing that was missed.
     pub fn at(head: &Position, recovered: bool) -> Self {
-        let (place, before) = (head.clone(), head.offset);
-        Self { place, before, recovered, publications: Vec::new() }
+        Self { place: head.clone(), recovered, items: Vec::new() }
+    }
+
+    fn after(offset: u64, head: &Position) -> Self {
+        let place = Position { epoch: head.epoch.clone(), offset };
+        Self { place, recovered: true, items: Vec::new() }
     }
 }
 
@@ -135,20 +133,6 @@ fn claim(request: &SubscribeRequest, head: &Position) -> Claim {
             Claim::Foreign
         }
     }
-}
-
-/// The first part of `items`, by count and size, at least one, none above `until`.
-fn cut(items: Vec<Arc<RingItem>>, until: u64, config: &RoomConfig) -> Vec<Arc<RingItem>> {
-    let mut bytes = 0;
-    let mut kept = Vec::new();
-    for item in items.into_iter().take(config.recovery_items) {
-        bytes += item.answer_bytes();
-        if item.offset() > until || (bytes > config.recovery_bytes && !kept.is_empty()) {
-            break;
-        }
-        kept.push(item);
-    }
-    kept
 }
 
 #[cfg(test)]

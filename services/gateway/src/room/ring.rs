@@ -5,23 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use domain::{Body, Epoch, Event, Item, Position, PrincipalId, RoomName};
-use wire::{Push, PushBody, Uncarried};
+use domain::{Epoch, Position};
 
-use crate::connection::carrier::{Carrier, Frames};
-use crate::translate;
-
-/// What an item costs beside its payload, roughly, in bytes.
-const ITEM_OVERHEAD_BYTES: usize = 512;
-
-/// An item with its frames, made at the first delivery by a carrier and shared by all of it.
-#[derive(Debug)]
-pub struct RingItem {
-    room: RoomName,
-    item: Item,
-    frames: Frames,
-}
+use super::item::RingItem;
+use super::shelf::Tally;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -29,7 +16,7 @@ pub struct Ring {
     epoch: Epoch,
     items: VecDeque<Arc<RingItem>>,
     hi: u64,
-    bytes: usize,
+    tally: Arc<Tally>,
 }
 
 /// What lies after a place in the ring.
@@ -43,53 +30,15 @@ pub enum After {
     Behind,
 }
 
-impl RingItem {
-    /// An item of `room`'s log.
-    pub fn new(room: RoomName, item: Item) -> Self {
-        Self { room, item, frames: Frames::default() }
-    }
-
-    /// Its offset; 0 in rooms without a log.
-    pub fn offset(&self) -> u64 {
-        self.item.offset
-    }
-
-    /// The item.
-    pub fn item(&self) -> &Item {
-        &self.item
-    }
-
-    /// Whom it kicks, and why, if it is a kick.
-    pub fn kick(&self) -> Option<(&PrincipalId, &str)> {
-        match &self.item.body {
-            Body::Event(Event::Kick { target, reason, .. }) => Some((target, reason)),
-            Body::Message { .. } => None,
-        }
-    }
-
-    /// Its push as `carrier` writes it.
-    pub fn frame(&self, carrier: Carrier) -> Result<Bytes, Uncarried> {
-        self.frames.get(carrier, || {
-            Push::new(self.room.as_str(), PushBody::Pub(translate::publication(&self.item)))
-        })
-    }
-
-    /// What it counts against the budget of rings.
-    pub fn cost(&self) -> usize {
-        // The payload once as it came, and at most once in the frame of each carrier.
-        ITEM_OVERHEAD_BYTES + (1 + Carrier::COUNT) * self.item.body.bytes()
-    }
-
-    /// What it takes in an answer, roughly, in bytes.
-    pub fn answer_bytes(&self) -> usize {
-        ITEM_OVERHEAD_BYTES + self.item.body.bytes()
-    }
-}
-
 impl Ring {
     /// An empty ring that goes on after `head`.
-    pub fn new(head: Position) -> Self {
-        Self { epoch: head.epoch, items: VecDeque::new(), hi: head.offset, bytes: 0 }
+    pub fn new(head: Position, tally: Arc<Tally>) -> Self {
+        Self { epoch: head.epoch, items: VecDeque::new(), hi: head.offset, tally }
+    }
+
+    /// An empty ring on the same account, to stand in its stead.
+    pub fn anew(&self, head: Position) -> Self {
+        Self::new(head, self.tally.clone())
     }
 
     /// The life of the log that its offsets belong to.
@@ -109,7 +58,7 @@ impl Ring {
 
     /// What it costs, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.tally.bytes()
     }
 
     /// The item with that offset, if it is held.
@@ -124,7 +73,10 @@ impl Ring {
             return false;
         }
         self.hi += 1;
-        self.bytes += item.cost();
+        if let Some(last) = self.items.back() {
+            item.follow(last);
+        }
+        item.count_in(&self.tally);
         self.items.push_back(item);
         true
     }
@@ -144,9 +96,20 @@ impl Ring {
 
     /// Drops the oldest items until at most `bytes` are left.
     pub fn trim(&mut self, bytes: usize) {
-        while self.bytes > bytes {
+        while self.bytes() > bytes {
             let Some(item) = self.items.pop_front() else { return };
-            self.bytes -= item.cost();
+            item.count_out();
         }
     }
 }
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Members may hold its items a little longer; the account is not theirs.
+        self.items.iter().for_each(|item| item.count_out());
+    }
+}
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;

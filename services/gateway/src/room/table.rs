@@ -4,12 +4,13 @@
 //! a member sits down in it. A closed room's ring is gone; who comes later reads the head again.
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use domain::{Position, RoomName, RoomSettings};
 use parking_lot::RwLock;
 
-use super::{Room, Shelf};
+use super::shelf::Shelf;
+use super::{Handle, Room};
 use crate::config::RoomConfig;
 use crate::worker::inbox::Inbox;
 
@@ -19,6 +20,8 @@ pub struct RoomTable {
     shelf: Arc<Shelf>,
     held_items_max: usize,
     rooms_max: usize,
+    /// The number of the next room that is made. None is ever given twice.
+    next_number: AtomicI64,
 }
 
 /// A member's seat.
@@ -36,7 +39,8 @@ impl RoomTable {
     pub fn new(config: &RoomConfig, rooms_max: usize) -> Self {
         let shelf = Arc::new(Shelf::new(config.ring_bytes_total, config.ring_bytes_room));
         let held_items_max = config.held_items_max;
-        Self { rooms: RwLock::default(), shelf, held_items_max, rooms_max }
+        let next_number = AtomicI64::new(1);
+        Self { rooms: RwLock::default(), shelf, held_items_max, rooms_max, next_number }
     }
 
     /// The room, if it is here.
@@ -61,7 +65,10 @@ impl RoomTable {
             .entry(name.clone())
             .or_insert_with(|| {
                 let (held, shelf) = (self.held_items_max, self.shelf.clone());
-                Arc::new(Room::new(name.clone(), settings, head.clone(), held, shelf))
+                let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+                let patched = settings.stored && settings.delta;
+                let handle = Handle { name: name.clone(), number, patched };
+                Arc::new(Room::new(handle, settings, head.clone(), held, shelf))
             })
             .clone();
         let (members, told) = room.sit(inbox);
@@ -97,5 +104,39 @@ impl RoomTable {
     /// The memory of all rings.
     pub fn shelf(&self) -> &Shelf {
         &self.shelf
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Envelope, JoinLeave, Recovery};
+
+    use super::*;
+
+    #[test]
+    fn no_number_is_given_to_two_rooms_nor_twice_to_one() {
+        let table = RoomTable::new(&RoomConfig::default(), 10);
+        let (inbox, _orders) = Inbox::new();
+        let settings = RoomSettings {
+            stored: true,
+            presence: true,
+            join_leave: JoinLeave::Off,
+            envelope: Envelope::None,
+            recovery: Recovery::Log,
+            delta: true,
+            filters: false,
+        };
+        let sit = |name: &RoomName| {
+            let seated = table.sit(name, settings, &Position::default(), &inbox);
+            seated.expect("a seat").room.handle().clone()
+        };
+        let [one, other] = ["one", "other"].map(|name| RoomName::parse(name).unwrap());
+        let (first, second) = (sit(&one), sit(&other));
+        assert!(first.number > 0 && second.number > 0 && first.number != second.number);
+        assert_eq!(sit(&one).number, first.number, "as long as it is held");
+        assert!(first.patched);
+        assert!(!table.close(&one) && !table.rise(&one, &inbox) && table.rise(&one, &inbox));
+        assert!(table.close(&one));
+        assert!(![first.number, second.number].contains(&sit(&one).number));
     }
 }

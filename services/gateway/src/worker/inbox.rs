@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use wire::CloseCode;
 
-use crate::connection::carrier::SharedPush;
+use crate::connection::frames::SharedPush;
 use crate::order::OrderedRoom;
 
 /// Live traffic that may wait for a worker.

@@ -170,7 +170,8 @@ struct Log {
 
 /// Logs in memory. Rooms named `secret…` may not be joined, `ticket…` only with a grant, and `gone…`
 /// cannot be asked at all; those named `live…` have no log, those named `…raw…` take any bytes, and
-/// in those named `cache…` the newest item is all that a client gets who comes back.
+/// in those named `cache…` the newest item is all that a client gets who comes back. Those named
+/// `delta…` allow patches; those named `sift…` and `live…`, filters.
 pub struct FakeRooms {
     bus: Arc<dyn Bus>,
     logs: Arc<Mutex<HashMap<RoomName, Log>>>,
@@ -307,7 +308,10 @@ impl Rooms for FakeRooms {
         let join_leave = JoinLeave::Connection;
         let cache = request.room.as_str().starts_with("cache");
         let recovery = if cache { Recovery::Cache } else { Recovery::Log };
-        let settings = RoomSettings { stored, presence: true, join_leave, envelope, recovery };
+        let begins = |word| request.room.as_str().starts_with(word);
+        let (delta, filters) = (begins("delta"), begins("sift") || begins("live"));
+        let settings =
+            RoomSettings { stored, presence: true, join_leave, envelope, recovery, delta, filters };
         Ok(Joined { settings, rights: Rights { publish: true, moderate: false }, head })
     }
 

@@ -24,4 +24,5 @@ mod speaker;
 mod streamer;
 mod streams;
 mod tls;
+mod views;
 mod ways_in;

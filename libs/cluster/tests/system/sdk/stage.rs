@@ -46,7 +46,9 @@ impl Stage {
             .with("ROOMCAST_GATEWAY__LIMITS__USER_PUBLISHES_PER_SECOND", 1_000)
             .with("ROOMCAST_GATEWAY__HTTP__SSE", true)
             .with("ROOMCAST_ROOMS__KINDS__RAW__ENVELOPE", "none")
-            .with("ROOMCAST_ROOMS__KINDS__CACHE__RECOVERY", "cache");
+            .with("ROOMCAST_ROOMS__KINDS__CACHE__RECOVERY", "cache")
+            .with("ROOMCAST_ROOMS__KINDS__DELTA__DELTA", true)
+            .with("ROOMCAST_ROOMS__KINDS__SIFT__FILTERS", true);
         let system = shape.start().await.unwrap();
         let [first, second] = [system.gateways[0].port, system.gateways[1].port];
         let doors = [Door::open(vec![first, second]).await, Door::open(vec![second, first]).await];
