@@ -137,7 +137,9 @@ mod tests {
             (0..100).filter(|_| publishing.take(&user(name), None, &busy, 10).is_ok()).count()
         };
         assert_eq!(["a", "b", "c", "d", "e"].map(passed), [5, 5, 5, 5, 0]);
-        assert!(publishing.take(&user("e"), None, &room("other"), 10).is_ok());
+        // What a room refuses is counted against its author, and against nobody else.
+        assert!(publishing.take(&user("e"), None, &room("other"), 10).is_err());
+        assert!(publishing.take(&user("f"), None, &room("other"), 10).is_ok());
     }
 
     #[test]
