@@ -9,7 +9,8 @@ const protobuf = process.env.FORMAT === 'protobuf';
 const { Centrifuge } = await import(protobuf ? 'centrifuge/build/protobuf' : 'centrifuge');
 const doors = process.env.DOORS.split(',');
 // Behind the doors is TLS, or plain HTTP.
-const s = process.env.TLS ? 's' : '';
+export const secure = Boolean(process.env.TLS);
+const s = secure ? 's' : '';
 
 // Whether what a client sends goes by one way: beside a stream each frame is a request of its own, and they
 // may overtake each other.

@@ -89,7 +89,11 @@ async fn play_javascript_on(stage: &Stage, transport: &str, format: &str, env: &
     script.envs(env.iter().map(|(key, value)| (key, value)));
     script.env("NODE_OPTIONS", "--experimental-eventsource --no-warnings");
     let further = ["batch", "one frame", "wrong epoch", "state", "newest", "patches", "filter"];
-    stage.play(script, &steps(&further)).await;
+    let mut steps = steps(&further);
+    // A door cannot tell an answer inside of TLS, after which it is to cut again.
+    let secure = env.iter().any(|(key, _)| *key == "TLS");
+    steps.retain(|step| !secure || *step != "double reconnect");
+    stage.play(script, &steps).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
