@@ -67,6 +67,7 @@ pub struct GuardReport(Rc<Seen>);
 struct Seen {
     close: Cell<Option<CloseCode>>,
     frame_started: Cell<Option<Instant>>,
+    peer_closes: Cell<bool>,
     refused: Notify,
 }
 
@@ -79,6 +80,11 @@ impl GuardReport {
     /// Since when a frame, or a message in fragments, is begun and not finished.
     pub fn frame_started(&self) -> Option<Instant> {
         self.0.frame_started.get()
+    }
+
+    /// Whether a close frame of the peer was begun, a bad one too: it waits for ours and sends no other.
+    pub fn peer_closes(&self) -> bool {
+        self.0.peer_closes.get()
     }
 
     /// Waits until the guard refuses the stream. It does so while the stream is polled; what was
@@ -144,6 +150,8 @@ impl<S> Guard<S> {
         let held = header.get(..self.judge.header_length).unwrap_or_default();
         let judged = self.judge.take(chunk);
         self.set_clock(&judged);
+        let begun = judged.refused.is_some() && self.judge.header[0] & 0x0f == CLOSE;
+        self.report.0.peer_closes.set(self.judge.closing || begun);
         if let Some(code) = judged.refused {
             self.report.refuse(code);
         }

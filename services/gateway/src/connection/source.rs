@@ -88,6 +88,9 @@ impl Source for SocketFrames {
     }
 
     async fn closed(&mut self) {
+        if self.report.peer_closes() {
+            return;
+        }
         while let Some(message) = self.stream.recv().await {
             if matches!(message, Err(_) | Ok(AggregatedMessage::Close(_))) {
                 return;
