@@ -1,6 +1,6 @@
 // Bob loses his connection, or his gateway, in each way there is, and hears everything once all the same.
 import assert from 'node:assert/strict';
-import { connect, event, freshRoom, heardAll, listen, newClient, ok, say, secure, subscribe, until, want } from './stage.mjs';
+import { connect, cuts, cutTwice, event, freshRoom, heardAll, listen, newClient, ok, say, subscribe, until, want } from './stage.mjs';
 
 export async function recovery() {
   const room = freshRoom('recovery');
@@ -27,9 +27,8 @@ export async function recovery() {
   };
   await lose('cut 1', 1, 7);
   ok('recovery after a cut');
-  // A door cannot tell an answer inside of TLS, after which it is to cut again: there it cuts once.
-  await lose(secure ? 'cut 1' : 'cut-twice 1', secure ? 1 : 2, 11);
-  if (!secure) ok('double reconnect');
+  await lose(cutTwice, cuts, 11);
+  if (cuts === 2) ok('double reconnect');
   await lose('kill 1', 1, 15);
   await say(there.subscription, 1);
   for (const { heard } of [here, there]) await heardAll(heard, 1, 16);

@@ -9,7 +9,10 @@ const protobuf = process.env.FORMAT === 'protobuf';
 const { Centrifuge } = await import(protobuf ? 'centrifuge/build/protobuf' : 'centrifuge');
 const doors = process.env.DOORS.split(',');
 // Behind the doors is TLS, or plain HTTP.
-export const secure = Boolean(process.env.TLS);
+const secure = Boolean(process.env.TLS);
+// How to cut again as soon as an answer has come, and how often one is away then. A door cannot tell an
+// answer inside of TLS: there it cuts once.
+export const [cutTwice, cuts] = secure ? ['cut 1', 1] : ['cut-twice 1', 2];
 const s = secure ? 's' : '';
 
 // Whether what a client sends goes by one way: beside a stream each frame is a request of its own, and they

@@ -1,6 +1,6 @@
 // What a client may ask of how it sees a room: patches instead of whole messages, and a part of them.
 import assert from 'node:assert/strict';
-import { connect, event, freshRoom, heardAll, listen, newClient, ok, pack, secure, subscribe, unpack, until, want } from './stage.mjs';
+import { connect, cuts, cutTwice, event, freshRoom, heardAll, listen, newClient, ok, pack, subscribe, unpack, until, want } from './stage.mjs';
 
 export async function views() {
   await patches();
@@ -37,9 +37,7 @@ async function patches() {
   await heardAll(there.heard, 1, 70);
   let away = 0;
   bob.on('connecting', () => (away += 1));
-  // A door cannot tell an answer inside of TLS, after which it is to cut again: there it cuts once.
-  const cuts = [['cut 1', 1, 130], secure ? ['cut 1', 2, 170] : ['cut-twice 1', 3, 170]];
-  for (const [wish, times, last] of cuts) {
+  for (const [wish, times, last] of [['cut 1', 1, 130], [cutTwice, 1 + cuts, 170]]) {
     const back = event(there.subscription, 'subscribed');
     await want(wish);
     await write(last - 10);

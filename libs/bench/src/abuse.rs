@@ -1,8 +1,7 @@
 //! Honest clients in a room, alone and then beside attackers: what the attackers cost them.
 //!
 //! Attackers run in child processes at the lowest priority, so that their own CPU is not taken from
-//! the servers. Each attack is held against the quiet right before it, because a machine drifts over
-//! minutes. The memory that counts is the gateways' own, kernel buffers apart.
+//! the servers. Quiet and each attack take turns, because a machine drifts over minutes. The memory that counts is the gateways' own, kernel buffers apart.
 mod attack;
 mod honest;
 mod raw;
@@ -45,6 +44,9 @@ pub struct Abuse {
     /// How long each part is measured, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// How often quiet and attack take turns; what is seen in all turns counts together.
+    #[arg(long, default_value_t = 3)]
+    turns: u32,
     /// Only this attack.
     #[arg(long)]
     only: Option<Kind>,
@@ -59,10 +61,13 @@ pub struct Abuse {
 /// Which latencies of a part.
 type Pick = fn(&Seen) -> &Latencies;
 
-/// One part of the run.
-struct Part {
-    seen: Seen,
-    memory_peak: u64,
+/// What was seen over all turns of one attack.
+#[derive(Default)]
+struct Sides {
+    alone: Seen,
+    beside: Seen,
+    /// The highest rise of the gateways' memory in a turn, in bytes.
+    memory_rise: i64,
 }
 
 impl Abuse {
@@ -79,26 +84,44 @@ impl Abuse {
             rounds = vec![vec![only]];
         }
         for round in rounds {
-            let quiet = self.part(target, &honest).await?;
-            let memory = memory_of(target, "gateway")?;
-            let attackers: anyhow::Result<Vec<_>> =
-                round.iter().map(|kind| Attackers::start(*kind, system)).collect();
-            let attackers = attackers?;
-            tokio::time::sleep(WARM_UP).await;
-            let attacked = self.part(target, &honest).await?;
-            attackers.into_iter().try_for_each(Attackers::stop)?;
+            let sides = self.take_turns(target, system, &honest, &round).await?;
             let name = if round.len() > 1 { "all" } else { round[0].name() };
-            self.compare(&mut figures, name, &quiet, &attacked, memory);
-            honest.alive()?;
-            // What was closed is forgotten before the next quiet is measured.
-            tokio::time::sleep(REST).await;
+            self.compare(&mut figures, name, &sides);
         }
         let costs = processes::between(&before, &processes::read(target)?);
         let scenario = format!("abuse beside {} members at {}/s", self.members, self.rate);
         Ok(Outcome { scenario, figures, processes: costs })
     }
 
-    async fn part(&self, target: &Target, honest: &Honest) -> anyhow::Result<Part> {
+    async fn take_turns(
+        &self,
+        target: &Target,
+        system: &Path,
+        honest: &Honest,
+        round: &[Kind],
+    ) -> anyhow::Result<Sides> {
+        let mut sides = Sides::default();
+        for _ in 0..self.turns {
+            let (alone, _) = self.part(target, honest).await?;
+            let memory = memory_of(target, "gateway")?;
+            let attackers: anyhow::Result<Vec<_>> =
+                round.iter().map(|kind| Attackers::start(*kind, system)).collect();
+            let attackers = attackers?;
+            tokio::time::sleep(WARM_UP).await;
+            let (beside, peak) = self.part(target, honest).await?;
+            attackers.into_iter().try_for_each(Attackers::stop)?;
+            honest.alive()?;
+            sides.alone.merge(&alone);
+            sides.beside.merge(&beside);
+            sides.memory_rise = sides.memory_rise.max(peak.cast_signed() - memory.cast_signed());
+            // What was closed is forgotten before the next quiet is measured.
+            tokio::time::sleep(REST).await;
+        }
+        Ok(sides)
+    }
+
+    /// What the honest saw for a while, and the peak of the gateways' memory meanwhile, in bytes.
+    async fn part(&self, target: &Target, honest: &Honest) -> anyhow::Result<(Seen, u64)> {
         honest.begin();
         let end = Instant::now() + Duration::from_secs(self.seconds);
         let mut memory_peak = 0;
@@ -106,24 +129,17 @@ impl Abuse {
             memory_peak = memory_peak.max(memory_of(target, "gateway")?);
             tokio::time::sleep(LOOK).await;
         }
-        Ok(Part { seen: honest.end(), memory_peak })
+        Ok((honest.end(), memory_peak))
     }
 
-    fn compare(
-        &self,
-        figures: &mut Vec<Figure>,
-        name: &str,
-        quiet: &Part,
-        attacked: &Part,
-        memory: u64,
-    ) {
-        let rise = (attacked.memory_peak as f64 - memory as f64) / MIB;
+    fn compare(&self, figures: &mut Vec<Figure>, name: &str, sides: &Sides) {
+        let rise = sides.memory_rise as f64 / MIB;
         figures.push(Figure::at_most(format!("{name}_memory_rise_mib"), rise, self.goal_mib));
         let what: [(&str, Pick); 2] = [("delivery", |s| &s.deliveries), ("ack", |s| &s.acks)];
         for (what, pick) in what {
             for (quantile, part) in [("p50", 0.5), ("p99", 0.99)] {
-                let alone = pick(&quiet.seen).quantile(part) as f64;
-                let beside = pick(&attacked.seen).quantile(part) as f64;
+                let alone = pick(&sides.alone).quantile(part) as f64;
+                let beside = pick(&sides.beside).quantile(part) as f64;
                 let figure = |tail: &str| format!("{name}_{what}_{quantile}_{tail}");
                 figures.push(Figure::plain(figure("alone_us"), alone));
                 figures.push(Figure::plain(figure("beside_us"), beside));
@@ -132,7 +148,7 @@ impl Abuse {
                 figures.push(Figure::at_most(figure("rise_percent"), percent, goal));
             }
         }
-        let lost = attacked.seen.sent() - attacked.seen.acked();
+        let lost = sides.beside.sent() - sides.beside.acked();
         figures.push(Figure::plain(format!("{name}_acks_missing"), lost as f64));
     }
 }

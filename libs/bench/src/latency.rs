@@ -20,6 +20,13 @@ impl Latencies {
         self.0[step.min(STEPS - 1)].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts those of another one too.
+    pub fn merge(&self, other: &Self) {
+        for (own, others) in self.0.iter().zip(&other.0) {
+            own.fetch_add(others.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     /// The latency that `part` of them stay below, within two percent; 0 if there are none.
     pub fn quantile(&self, part: f64) -> u64 {
         let counts: Vec<u64> = self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect();

@@ -180,7 +180,7 @@ impl Gateway {
                 () = stop.cancelled() => return,
                 _ = rounds.tick() => {}
             }
-            self.hub.publishing().forget_idle();
+            self.hub.counted().forget_idle();
             ::metrics::gauge!("roomcast_gateway_ring_bytes").set(self.rooms.shelf().bytes() as f64);
             if self.rooms.shelf().crowded() {
                 // Whose room is quiet is at its head; who comes back reads history.

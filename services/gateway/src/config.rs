@@ -25,6 +25,8 @@ pub struct GatewayConfig {
     pub backlog: u32,
     /// Kernel send buffer of a socket, in bytes: what a slow reader can pin.
     pub send_buffer_bytes: usize,
+    /// Kernel receive buffer of a socket, in bytes: what a flood can fill at a single read.
+    pub receive_buffer_bytes: usize,
     /// How long an idle HTTP connection is kept.
     pub keep_alive_ms: u64,
     /// gRPC address for the other gateways, which bring what clients of HTTP streaming and of
@@ -127,6 +129,7 @@ impl Default for GatewayConfig {
             connections_per_worker: 25_000,
             backlog: 4_096,
             send_buffer_bytes: 64 * 1024,
+            receive_buffer_bytes: 16 * 1024,
             keep_alive_ms: 15_000,
             peer_listen: "0.0.0.0:50053".to_owned(),
             peer_url: String::new(),
@@ -201,6 +204,7 @@ impl GatewayConfig {
         check(self.connections_per_worker > 0, "connections_per_worker: must be above 0");
         check(self.backlog > 0, "backlog: must be above 0");
         check(self.send_buffer_bytes >= 4_096, "send_buffer_bytes: at least 4096");
+        check(self.receive_buffer_bytes >= 4_096, "receive_buffer_bytes: at least 4096");
         check(self.peer_listen.contains(':'), "peer_listen: not an address with a port");
         let peer_url = self.peer_url().map_or(Ok(()), |url| rpc::config::check_address(&url));
         check(peer_url.is_ok(), "peer_url: not an address like http://host:port");

@@ -10,8 +10,8 @@ use parking_lot::{Mutex, RwLock};
 use wire::{Push, PushBody};
 
 use crate::connection::frames::SharedPush;
-use crate::limit::publishing::{Publishing, block};
-use crate::limit::{Limit, LimitsConfig};
+use crate::limit::publishing::block;
+use crate::limit::{Counted, Limit, LimitsConfig};
 use crate::room::Room;
 use crate::translate;
 use crate::worker::inbox::{Control, Inbox, Live};
@@ -25,7 +25,7 @@ pub struct Hub {
     addresses: Mutex<HashMap<IpAddr, Callers>>,
     per_address_max: usize,
     waiting_per_address_max: usize,
-    publishing: Arc<Publishing>,
+    counted: Counted,
 }
 
 /// The connections of one address.
@@ -47,7 +47,7 @@ impl Hub {
             addresses: Mutex::default(),
             per_address_max: limits.connections_per_address_max,
             waiting_per_address_max: limits.unauthenticated_per_address_max,
-            publishing: Arc::new(Publishing::new(limits)),
+            counted: Counted::new(limits),
         }
     }
 
@@ -135,9 +135,9 @@ impl Hub {
         }
     }
 
-    /// How much may be published.
-    pub fn publishing(&self) -> &Arc<Publishing> {
-        &self.publishing
+    /// What connections and the HTTP port count together.
+    pub fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// Gives every worker an order.

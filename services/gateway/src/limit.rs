@@ -6,9 +6,39 @@
 pub mod cells;
 pub mod config;
 pub mod keyed;
+pub mod offenders;
 pub mod publishing;
 
+use std::sync::Arc;
+
 pub use config::LimitsConfig;
+use offenders::Offenders;
+use publishing::Publishing;
+
+/// What a gateway's connections and its HTTP port count together.
+#[derive(Clone)]
+pub struct Counted {
+    /// How much is published.
+    pub publishing: Arc<Publishing>,
+    /// Who broke the rules lately.
+    pub offenders: Arc<Offenders>,
+}
+
+impl Counted {
+    /// Nothing is counted yet. The limits were checked before.
+    pub fn new(limits: &LimitsConfig) -> Self {
+        Self {
+            publishing: Arc::new(Publishing::new(limits)),
+            offenders: Arc::new(Offenders::new(limits)),
+        }
+    }
+
+    /// Forgets who has done nothing for a while. To be called now and then.
+    pub fn forget_idle(&self) {
+        self.publishing.forget_idle();
+        self.offenders.forget_idle();
+    }
+}
 
 macro_rules! limits {
     ($($name:ident = $key:literal,)*) => {
@@ -36,6 +66,8 @@ limits! {
     UnauthenticatedPerAddress = "unauthenticated_per_address_max",
     Upgrades = "upgrades_per_second",
     UpgradesPerAddress = "upgrades_per_second_per_address",
+    Offences = "offences_per_second",
+    OffendersWaiting = "offenders_waiting_max",
     ConnectTimeout = "connect_timeout_ms",
     ConnectsInFlight = "connects_in_flight_max",
     BytesBeforeConnect = "bytes_before_connect_max",

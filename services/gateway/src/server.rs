@@ -31,6 +31,10 @@ use crate::worker::WorkerSlot;
 /// How long the server waits for HTTP answers under way when it ends, in seconds.
 const LAST_ANSWERS_S: u64 = 3;
 
+/// What the library keeps of answers that a socket does not take, in bytes, and one frame more: a
+/// slow reader pins it. What waits beyond that is shared by all members of a room.
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
+
 /// A server that listens and is not yet run.
 pub struct Serving {
     /// Where it listens.
@@ -77,14 +81,15 @@ where
             .configure(move |service| extra(service))
             .configure(move |service| http::configure(service, state))
     };
-    let (send_buffer, user_timeout) = socket_options(&config);
+    let tuning = Tuning::new(&config);
     let mut server = HttpServer::new(make)
-        .on_connect(move |io, _| tune(io, send_buffer, user_timeout))
+        .on_connect(move |io, _| tune(io, tuning))
         .disable_signals()
         .shutdown_timeout(LAST_ANSWERS_S)
         .max_connections(config.connections_per_worker)
         .backlog(config.backlog)
         .tcp_nodelay(true)
+        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
         // Who hangs up does not wait for the rest of an answer: a stream must end at once then.
         .h1_allow_half_closed(false)
         .keep_alive(Duration::from_millis(config.keep_alive_ms))
@@ -170,6 +175,8 @@ fn gone() -> HttpResponse {
 fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
     let state = HttpState::new(
         gateway.config().http.clone(),
+        gateway.config().limits.clone(),
+        gateway.hub().counted().clone(),
         gateway.id().clone(),
         gateway.peers().clone(),
         Arc::new(GatewaySockets(gateway.clone())),
@@ -177,30 +184,43 @@ fn http_state(gateway: &Arc<Gateway>, front: Front) -> HttpState {
     );
     let tls = &gateway.config().tls;
     let state = if tls.is_on() { state.with_hsts(tls.hsts_max_age_s) } else { state };
-    let state = state
-        .with_limits(gateway.config().limits.clone())
-        .with_publishing(gateway.hub().publishing().clone());
     match front.page {
         Some(page) => state.with_page(page),
         None => state,
     }
 }
 
-fn socket_options(config: &GatewayConfig) -> (usize, Duration) {
-    // Longer than it takes to find a reader slow and to tell it so: the kernel must not come first.
-    let slow_and_told = config.limits.slow_ms + config.limits.close_ms;
-    (config.send_buffer_bytes, Duration::from_millis(slow_and_told))
+/// What the kernel is told of each socket.
+#[derive(Clone, Copy)]
+struct Tuning {
+    send_buffer: usize,
+    receive_buffer: usize,
+    user_timeout: Duration,
 }
 
-/// A small send buffer, so that a slow reader is noticed early; and an end to a peer that takes
-/// nothing at all, which no close of ours could reach.
-fn tune(io: &dyn Any, send_buffer: usize, user_timeout: Duration) {
+impl Tuning {
+    fn new(config: &GatewayConfig) -> Self {
+        // Longer than it takes to find a reader slow and to tell it: the kernel must not come first.
+        let slow_and_told = config.limits.slow_ms + config.limits.close_ms;
+        Self {
+            send_buffer: config.send_buffer_bytes,
+            receive_buffer: config.receive_buffer_bytes,
+            user_timeout: Duration::from_millis(slow_and_told),
+        }
+    }
+}
+
+/// A small send buffer, so that a slow reader is noticed early; a small receive buffer, so that one
+/// who floods fills no memory of ours at a single read; and an end to a peer that takes nothing at
+/// all, which no close of ours could reach.
+fn tune(io: &dyn Any, tuning: Tuning) {
     let behind_tls = || io.downcast_ref::<TlsStream<TcpStream>>().map(|io| io.get_ref().0);
     let Some(stream) = io.downcast_ref::<TcpStream>().or_else(behind_tls) else { return };
     let socket = SockRef::from(stream);
     let tuned = socket
-        .set_send_buffer_size(send_buffer)
-        .and_then(|()| socket.set_tcp_user_timeout(Some(user_timeout)));
+        .set_send_buffer_size(tuning.send_buffer)
+        .and_then(|()| socket.set_recv_buffer_size(tuning.receive_buffer))
+        .and_then(|()| socket.set_tcp_user_timeout(Some(tuning.user_timeout)));
     if let Err(error) = tuned {
         tracing::debug!(%error, "a socket could not be tuned");
     }

@@ -26,6 +26,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Adds what was seen in another part.
+    pub fn merge(&self, other: &Self) {
+        self.deliveries.merge(&other.deliveries);
+        self.acks.merge(&other.acks);
+        self.sent.fetch_add(other.sent(), Ordering::Relaxed);
+        self.acked.fetch_add(other.acked(), Ordering::Relaxed);
+    }
+
     /// Messages sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)

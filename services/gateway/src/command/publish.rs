@@ -63,7 +63,7 @@ pub async fn publish(
     }
     let gateway = connection.gateway();
     let (user, address) = (&identity.principal.id, connection.address());
-    gateway.hub().publishing().take(user, address, &room, data.len())?;
+    gateway.hub().counted().publishing.take(user, address, &room, data.len())?;
     let span = tracing::info_span!("publish", room = %room, gateway = %gateway.id());
     async {
         check_shape(connection, identity, &room, &data).await?;

@@ -13,6 +13,7 @@ use wire::{CloseCode, Command, DecodeError, Request};
 use super::source::{Arrival, Source};
 use super::{Connection, Ending, Stage, frame, lane};
 use crate::command;
+use crate::limit::offenders::is_offence;
 use crate::limit::{Limit, LimitsConfig};
 use crate::rate::Verdict;
 
@@ -82,6 +83,9 @@ impl Take for Commands {
 /// Reads until the connection ends, then ends it.
 pub async fn run(connection: Rc<Connection>, mut source: impl Source, take: impl Take) {
     let end = read(&connection, &mut source, &take).await;
+    if broke_rules(&connection, &end) {
+        connection.gateway().hub().counted().offenders.offended(connection.address());
+    }
     match end {
         End::Ours(ending) => {
             if ending.when_answered {
@@ -106,6 +110,15 @@ pub async fn run(connection: Rc<Connection>, mut source: impl Source, take: impl
         End::Lost => connection.retire(Departure::Lost),
     }
     connection.writer.finish();
+}
+
+/// Whether somebody broke the rules, who might come back at once. To leave before a word was said
+/// costs the gateway a connection too.
+fn broke_rules(connection: &Connection, end: &End) -> bool {
+    match end {
+        End::Ours(ending) => is_offence(ending.code),
+        End::Theirs(_) | End::Lost => matches!(connection.stage(), Stage::Fresh),
+    }
 }
 
 async fn read(connection: &Rc<Connection>, source: &mut impl Source, take: &impl Take) -> End {

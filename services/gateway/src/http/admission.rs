@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use domain::ErrorReason;
 
-use super::{ApiError, HttpState, address};
+use super::{ApiError, HttpState};
 use crate::limit::Limit;
 use crate::limit::publishing::block;
 
@@ -30,8 +30,9 @@ const SECRET_KEYS: [&str; 9] = [
 /// Why somebody is not let in: for the metric, and for the caller.
 pub type Refusal = (&'static str, ApiError);
 
-/// Lets a request in, or says why not. Gives the caller's address.
-pub fn admit(
+/// Lets a request in, or says why not; one whose address broke the rules lately waits before.
+/// Gives the caller's address.
+pub async fn admit(
     request: &HttpRequest,
     http: &HttpState,
     query: &Query,
@@ -42,11 +43,7 @@ pub fn admit(
         return Err(("query_token", ApiError::invalid(message)));
     }
     has_room(http)?;
-    let address = address::caller(
-        request.peer_addr().map(|peer| peer.ip()),
-        request.headers(),
-        &http.proxies,
-    );
+    let address = http.caller(request.peer_addr(), request.headers());
     let alone = match (&http.upgrades_by_address, address) {
         (Some(buckets), Some(address)) => buckets.take(block(address), NonZeroU32::MIN),
         _ => true,
@@ -62,7 +59,17 @@ pub fn admit(
         Limit::Upgrades.bites();
         return Err(("rate", ApiError::busy("too many upgrades at once", jittered_s())));
     }
+    wait_turn(http, address).await.map_err(|error| ("offender", error))?;
     Ok(address)
+}
+
+/// Lets an address that broke the rules lately wait.
+pub async fn wait_turn(http: &HttpState, address: Option<IpAddr>) -> Result<(), ApiError> {
+    if http.counted.offenders.turn(address).await {
+        return Ok(());
+    }
+    let text = "too many connections of this address broke the rules";
+    Err(ApiError::busy(text, jittered_s()))
 }
 
 /// Refuses pages of foreign origins.

@@ -3,6 +3,7 @@
 //! A path that is not on the list needs a credential, whether it exists or not. The list is here
 //! and nowhere else. Connections are on it because their
 //! credential comes in the first frame, and frames beside a stream because theirs is the session.
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -11,9 +12,10 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
-use domain::Verified;
+use domain::{ErrorReason, Verified};
 use tracing::Instrument;
 
+use super::admission::wait_turn;
 use super::{ApiError, HttpState, auth};
 use crate::limit::Limit;
 
@@ -69,6 +71,10 @@ pub async fn admit<B: MessageBody>(
     if is_public(request.path(), &http) {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     }
+    let address = http.caller(request.peer_addr(), request.headers());
+    if let Err(error) = wait_turn(&http, address).await {
+        return Ok(refuse(request, &error));
+    }
     let Ok(_place) = http.in_flight.try_acquire() else {
         Limit::RequestsInFlight.bites();
         return Ok(refuse(request, &ApiError::busy("too many calls at once", 1)));
@@ -78,7 +84,7 @@ pub async fn admit<B: MessageBody>(
         runtime::trace::follow(&span, parent);
     }
     async {
-        match check(&request, &http).await {
+        match check(&request, &http, address).await {
             Ok(verified) => {
                 request.extensions_mut().insert(verified);
                 next.call(request).await.map(ServiceResponse::map_into_left_body)
@@ -91,9 +97,18 @@ pub async fn admit<B: MessageBody>(
 }
 
 /// Proves the credential, and looks whether its principal calls too often.
-async fn check(request: &ServiceRequest, http: &HttpState) -> Result<Verified, ApiError> {
+async fn check(
+    request: &ServiceRequest,
+    http: &HttpState,
+    address: Option<IpAddr>,
+) -> Result<Verified, ApiError> {
     let credential = auth::credential(request.headers())?;
-    let verified = http.peers.verify(credential).await?;
+    let verified = http.peers.verify(credential).await.inspect_err(|error| {
+        // To prove a credential bad costs as much as to prove it good.
+        if error.reason == ErrorReason::InvalidCredential {
+            http.counted.offenders.offended(address);
+        }
+    })?;
     if http.requests.take(&verified.principal.id, NonZeroU32::MIN) {
         Ok(verified)
     } else {

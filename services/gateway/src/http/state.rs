@@ -1,20 +1,20 @@
 //! What the handlers share, over all workers of a gateway.
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use domain::GatewayId;
 use runtime::Readiness;
 use tokio::sync::Semaphore;
 
-use super::address::Network;
+use super::address::{self, Network};
 use super::docs::DocsFiles;
 use super::origin::Origins;
 use super::stats::Totals;
 use super::{HttpConfig, Page, Sockets};
-use crate::limit::LimitsConfig;
 use crate::limit::cells::{Bucket, Buckets};
-use crate::limit::publishing::Publishing;
+use crate::limit::{Counted, LimitsConfig};
 use crate::peers::Peers;
 
 /// See the file's head.
@@ -33,7 +33,7 @@ pub struct HttpState {
     pub(super) upgrades: Bucket,
     pub(super) upgrades_by_address: Option<Buckets>,
     pub(super) requests: Buckets,
-    pub(super) publishing: Arc<Publishing>,
+    pub(super) counted: Counted,
     pub(super) in_flight: Semaphore,
     pub(super) totals: Totals,
     /// What `Strict-Transport-Security` says, if anything.
@@ -41,16 +41,17 @@ pub struct HttpState {
 }
 
 impl HttpState {
-    /// The state of a gateway without a page of its own. The config was checked before
-    /// ([`HttpConfig::problems`]).
+    /// The state of a gateway without a page of its own, which shares what is counted. The
+    /// config was checked before ([`HttpConfig::problems`]), the limits too.
     pub fn new(
         config: HttpConfig,
+        limits: LimitsConfig,
+        counted: Counted,
         gateway: GatewayId,
         peers: Arc<Peers>,
         sockets: Arc<dyn Sockets>,
         readiness: Readiness,
     ) -> Self {
-        let limits = LimitsConfig::default();
         Self {
             gateway,
             peers,
@@ -67,7 +68,7 @@ impl HttpState {
             upgrades: upgrades(&limits),
             upgrades_by_address: upgrades_by_address(&limits),
             requests: requests(&limits),
-            publishing: Arc::new(Publishing::new(&limits)),
+            counted,
             in_flight: in_flight(&limits),
             totals: Totals::new(Duration::from_millis(config.stats_cache_ms)),
             hsts: None,
@@ -76,22 +77,9 @@ impl HttpState {
         }
     }
 
-    /// Bounds callers otherwise than by default. The limits were checked before.
-    pub fn with_limits(self, limits: LimitsConfig) -> Self {
-        Self {
-            upgrades: upgrades(&limits),
-            upgrades_by_address: upgrades_by_address(&limits),
-            requests: requests(&limits),
-            publishing: Arc::new(Publishing::new(&limits)),
-            in_flight: in_flight(&limits),
-            limits,
-            ..self
-        }
-    }
-
-    /// Shares the rates of publishes with the gateway's connections.
-    pub fn with_publishing(self, publishing: Arc<Publishing>) -> Self {
-        Self { publishing, ..self }
+    /// The address of a request's sender, if it is known.
+    pub(super) fn caller(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        address::caller(peer.map(|peer| peer.ip()), headers, &self.proxies)
     }
 
     /// Tells browsers to come by HTTPS alone from now on, for `max_age_s` seconds; 0 tells nothing.

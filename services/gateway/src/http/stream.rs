@@ -99,7 +99,7 @@ async fn first_frame(
         return Err(("not_offered", ApiError::new(StatusCode::NOT_FOUND, reason, message)));
     }
     let mut query = Query::read(request.query_string());
-    let address = admission::admit(request, http, &query)?;
+    let address = admission::admit(request, http, &query).await?;
     let limits = &http.limits;
     let (bytes_max, limit) = if limits.bytes_before_connect_max < limits.message_bytes_max {
         (limits.bytes_before_connect_max, Limit::BytesBeforeConnect)

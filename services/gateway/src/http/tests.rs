@@ -37,7 +37,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use wire::EmulationRequest;
 
-use crate::limit::LimitsConfig;
+use crate::limit::{Counted, LimitsConfig};
 
 use super::{HttpConfig, HttpState, Sockets, Upgrade, configure};
 use crate::connection::carrier::Carrier;
@@ -313,7 +313,7 @@ impl Answer {
 async fn port() -> Port<
     impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
 > {
-    port_with(HttpConfig::default(), |state| state).await
+    limited(LimitsConfig::default()).await
 }
 
 /// A port whose callers are bounded by `limits`.
@@ -322,11 +322,21 @@ async fn limited(
 ) -> Port<
     impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
 > {
-    port_with(HttpConfig::default(), |state| state.with_limits(limits)).await
+    port_of(HttpConfig::default(), limits, |state| state).await
 }
 
 async fn port_with(
     config: HttpConfig,
+    change: impl FnOnce(HttpState) -> HttpState,
+) -> Port<
+    impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
+> {
+    port_of(config, LimitsConfig::default(), change).await
+}
+
+async fn port_of(
+    config: HttpConfig,
+    limits: LimitsConfig,
     change: impl FnOnce(HttpState) -> HttpState,
 ) -> Port<
     impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error>,
@@ -338,7 +348,9 @@ async fn port_with(
     let readiness = Readiness::new(CancellationToken::new());
     let sockets = Arc::new(Notebook(world.clone()));
     let id = GatewayId::parse("g1").unwrap();
-    let state = change(HttpState::new(config, id, peers, sockets, readiness.clone()));
+    let counted = Counted::new(&limits);
+    let state = HttpState::new(config, limits, counted, id, peers, sockets, readiness.clone());
+    let state = change(state);
     let state = web::Data::new(state);
     let service = init_service(App::new().configure(|services| configure(services, state))).await;
     Port { world, readiness, service }

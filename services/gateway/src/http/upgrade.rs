@@ -78,7 +78,7 @@ async fn upgrade(
     payload: web::Payload,
     http: web::Data<HttpState>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    match admit(&request, &http) {
+    match admit(&request, &http).await {
         Ok(upgrade) => {
             count("opened");
             http.sockets.open(&request, payload, upgrade)
@@ -90,10 +90,10 @@ async fn upgrade(
     }
 }
 
-fn admit(request: &HttpRequest, http: &HttpState) -> Result<Upgrade, Refusal> {
+async fn admit(request: &HttpRequest, http: &HttpState) -> Result<Upgrade, Refusal> {
     verify_handshake(request.head()).map_err(|error| ("malformed", no_upgrade(&error)))?;
     let query = Query::read(request.query_string());
-    let address = admission::admit(request, http, &query)?;
+    let address = admission::admit(request, http, &query).await?;
     let (format, subprotocol) = choose(request, &query);
     Ok(Upgrade { format, subprotocol, native_pings: query.native_pings, address })
 }

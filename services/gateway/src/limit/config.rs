@@ -28,6 +28,17 @@ pub struct LimitsConfig {
     pub upgrades_per_second_per_address: u32,
     /// Upgrades at once of one address.
     pub upgrades_burst_per_address: u32,
+    /// Connections of one address that may break the rules a second, lastingly; 0 for no limit.
+    /// Beyond it new connections of that address are taken one after the other.
+    pub offences_per_second: u32,
+    /// How many of them at once.
+    pub offences_burst: u32,
+    /// For so long an address counts as an offender.
+    pub offender_ms: u64,
+    /// Connections of such an address that are taken a second; the others wait their turn.
+    pub offender_connects_per_second: u32,
+    /// How many may wait so on this gateway; beyond it: 503.
+    pub offenders_waiting_max: usize,
     /// A connect must come within this time; the clock stands while auth is asked.
     pub connect_timeout_ms: u64,
     /// Connects that ask auth at once; the others wait their turn.
@@ -124,6 +135,11 @@ impl Default for LimitsConfig {
             upgrades_burst: 4_000,
             upgrades_per_second_per_address: 0,
             upgrades_burst_per_address: 200,
+            offences_per_second: 1,
+            offences_burst: 50,
+            offender_ms: 5_000,
+            offender_connects_per_second: 10,
+            offenders_waiting_max: 1_000,
             connect_timeout_ms: 15_000,
             connects_in_flight_max: 256,
             bytes_before_connect_max: 64 * 1024,
@@ -134,14 +150,14 @@ impl Default for LimitsConfig {
             commands_in_flight_max: 32,
             subscriptions_max: 128,
             rooms_max: 100_000,
-            commands_per_second: 100,
+            commands_per_second: 50,
             commands_burst: 400,
             subscribe_cost: 3,
             history_cost: 5,
             bytes_per_second: 256 * 1024,
             bytes_burst: 1024 * 1024,
-            refusals_max: 1_000,
-            user_publishes_per_second: 200,
+            refusals_max: 100,
+            user_publishes_per_second: 50,
             user_publishes_burst: 400,
             user_bytes_per_second: 1024 * 1024,
             user_bytes_burst: 4 * 1024 * 1024,
@@ -149,8 +165,8 @@ impl Default for LimitsConfig {
             address_publishes_burst: 400,
             address_bytes_per_second: 0,
             address_bytes_burst: 4 * 1024 * 1024,
-            room_publishes_per_second: 1_000,
-            room_publishes_burst: 2_000,
+            room_publishes_per_second: 200,
+            room_publishes_burst: 1_000,
             room_bytes_per_second: 4 * 1024 * 1024,
             room_bytes_burst: 16 * 1024 * 1024,
             rate_keys_max: 20_000,
@@ -177,6 +193,8 @@ impl LimitsConfig {
             ("upgrades_burst", self.upgrades_burst as usize),
             ("upgrades_burst_per_address", self.upgrades_burst_per_address as usize),
             ("connects_in_flight_max", self.connects_in_flight_max),
+            ("offences_burst", self.offences_burst as usize),
+            ("offender_connects_per_second", self.offender_connects_per_second as usize),
             ("commands_per_frame_max", self.commands_per_frame_max),
             ("commands_in_flight_max", self.commands_in_flight_max),
             ("commands_per_second", self.commands_per_second as usize),

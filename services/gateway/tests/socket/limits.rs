@@ -24,6 +24,8 @@ const CASES: &[Case] = &[
     (Limit::UnauthenticatedPerAddress, || Box::pin(doors::an_address_that_never_connects())),
     (Limit::Upgrades, || Box::pin(doors::a_herd())),
     (Limit::UpgradesPerAddress, || Box::pin(doors::a_herd_from_one_address())),
+    (Limit::Offences, || Box::pin(doors::one_that_breaks_rules_again_and_again())),
+    (Limit::OffendersWaiting, || Box::pin(doors::offenders_without_end())),
     (Limit::ConnectTimeout, || Box::pin(doors::one_that_says_nothing())),
     (Limit::ConnectsInFlight, || Box::pin(doors::connects_that_wait_their_turn())),
     (Limit::BytesBeforeConnect, || Box::pin(doors::much_before_the_connect())),

@@ -18,7 +18,7 @@ use wire::Format;
 
 use super::{Person, open_room_of, person};
 use crate::http::auth::Caller;
-use crate::http::{ApiError, ErrorAnswer, HttpState, address, body};
+use crate::http::{ApiError, ErrorAnswer, HttpState, body};
 
 /// Items of a page if the caller names no limit.
 const PAGE_ITEMS: u32 = 100;
@@ -154,9 +154,8 @@ pub async fn publish(
         None => MessageId::random(),
     };
     let principal = caller.0.principal;
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let address = address::caller(peer, request.headers(), &http.proxies);
-    http.publishing.take(&principal.id, address, &room, data.len())?;
+    let address = http.caller(request.peer_addr(), request.headers());
+    http.counted.publishing.take(&principal.id, address, &room, data.len())?;
     let sender = Sender {
         id: principal.id.clone(),
         name: principal.name.clone(),

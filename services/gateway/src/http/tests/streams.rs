@@ -42,7 +42,7 @@ async fn events_by_get_carry_a_token_and_are_refused_until_the_config_allows_the
 
     let config = HttpConfig { sse: true, ..HttpConfig::default() };
     let limits = LimitsConfig { message_bytes_max: 2_000, ..LimitsConfig::default() };
-    let open = port_with(config, |state| state.with_limits(limits)).await;
+    let open = port_of(config, limits, |state| state).await;
     assert_eq!(open.get(path).await.status, StatusCode::OK);
     let opened = open.world.streams.lock().pop();
     assert_eq!(opened, Some((Bytes::from_static(b"{\"id\":1}"), Carrier::Events)));

@@ -148,7 +148,7 @@ async fn one_address_cannot_take_everybodys_share() {
     };
     let trusted_proxies = vec!["10.0.0.0/8".to_owned()];
     let config = HttpConfig { trusted_proxies, ..HttpConfig::default() };
-    let port = port_with(config, |state| state.with_limits(limits)).await;
+    let port = port_of(config, limits, |state| state).await;
     let from = |address: &'static str| {
         upgrade("/ws")
             .peer_addr("10.0.0.1:9".parse().unwrap())

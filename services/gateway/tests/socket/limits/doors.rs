@@ -1,11 +1,12 @@
 //! The limits that stand at the door: upgrades, connects, API calls.
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gateway::limit::Limit;
+use gateway::limit::{Limit, LimitsConfig};
 use serde_json::json;
 use testkit::client::Client;
 use testkit::poll;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{ask, bites, bitten, code, limited, status};
@@ -97,6 +98,58 @@ pub async fn a_herd_from_one_address() {
     running.stop().await;
 }
 
+/// A gateway whose one address has just broken the rules once too often.
+async fn offended(change: impl FnOnce(&mut LimitsConfig)) -> Running {
+    let running = limited(|limits| {
+        (limits.offences_per_second, limits.offences_burst) = (1, 1);
+        change(limits);
+    })
+    .await;
+    let before = bites(Limit::Offences);
+    let offend = || async {
+        let (client, incoming) = Client::open(&running.url).await.unwrap();
+        client.raw(Message::text("{no command")).await.unwrap();
+        let mut bad = crate::harness::Inbound { client, incoming, connected: json!(null) };
+        assert_eq!(bad.closed().await, 3501);
+    };
+    poll::until(SOON, "an offence too many", || async {
+        offend().await;
+        bites(Limit::Offences) > before
+    })
+    .await
+    .unwrap();
+    running
+}
+
+pub async fn one_that_breaks_rules_again_and_again() {
+    // One in a second, so that the second one waits for a second at least.
+    let running = offended(|limits| limits.offender_connects_per_second = 1).await;
+    let begun = Instant::now();
+    let (upgraded, called) = tokio::join!(upgrade(&running), async {
+        status(&ask(&running, &call("/api/v1/me", "", 0)).await.0)
+    });
+    assert_eq!((upgraded, called), (101, 200));
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    running.stop().await;
+}
+
+pub async fn offenders_without_end() {
+    let running = offended(|limits| {
+        limits.offender_connects_per_second = 1;
+        (limits.offender_ms, limits.offenders_waiting_max) = (600_000, 1);
+    })
+    .await;
+    // One of two waits, and the other one is not let in at all.
+    let asked = || async { timeout(SOON / 50, upgrade(&running)).await.ok() };
+    poll::until(SOON, "a refusal", || async {
+        let (one, other) = tokio::join!(asked(), asked());
+        matches!((one, other), (None, Some(503)) | (Some(503), None))
+    })
+    .await
+    .unwrap();
+    running.stop().await;
+}
+
 pub async fn one_that_says_nothing() {
     let running = limited(|limits| limits.connect_timeout_ms = 300).await;
     let (client, incoming) = Client::open(&running.url).await.unwrap();
@@ -164,7 +217,7 @@ pub async fn a_body_that_does_not_come() {
     let running = limited(|limits| limits.body_timeout_ms = 300).await;
     let before = bites(Limit::BodyTimeout);
     let request = call("/api/v1/rooms/general/messages", "{", 100);
-    let answer = tokio::time::timeout(Duration::from_secs(5), ask(&running, &request)).await;
+    let answer = timeout(Duration::from_secs(5), ask(&running, &request)).await;
     assert_eq!(status(&answer.unwrap().0), 408);
     bitten(Limit::BodyTimeout, before).await;
     running.stop().await;
