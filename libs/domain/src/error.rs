@@ -76,6 +76,9 @@ reasons! {
     PositionUnrecoverable = "POSITION_UNRECOVERABLE" / 13,
     /// What is to be made exists.
     AlreadyExists = "ALREADY_EXISTS" / 14,
+    /// The credential names a key that its issuer did not have when it was last asked: forged, or
+    /// signed with one that is newer than that.
+    KeyUnknown = "KEY_UNKNOWN" / 15: transient,
 }
 
 impl Error {

@@ -44,7 +44,7 @@ pub(crate) fn coded(status: &Status) -> Option<ErrorReason> {
 fn code(reason: ErrorReason) -> Code {
     match reason {
         ErrorReason::Internal => Code::Internal,
-        ErrorReason::Unavailable => Code::Unavailable,
+        ErrorReason::Unavailable | ErrorReason::KeyUnknown => Code::Unavailable,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::RateLimited => Code::ResourceExhausted,
         ErrorReason::InvalidCredential | ErrorReason::CredentialExpired => Code::Unauthenticated,

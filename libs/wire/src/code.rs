@@ -121,9 +121,10 @@ codes! {
 /// The error reply for a failed call.
 pub fn error_of(error: &Error) -> ErrorBody {
     let code = match error.reason {
-        ErrorReason::Internal | ErrorReason::Unavailable | ErrorReason::DeadlineExceeded => {
-            ErrorCode::Internal
-        }
+        ErrorReason::Internal
+        | ErrorReason::Unavailable
+        | ErrorReason::DeadlineExceeded
+        | ErrorReason::KeyUnknown => ErrorCode::Internal,
         ErrorReason::RateLimited => ErrorCode::TooManyRequests,
         ErrorReason::InvalidCredential => ErrorCode::Unauthorized,
         ErrorReason::CredentialExpired => ErrorCode::TokenExpired,

@@ -85,8 +85,8 @@ impl KeyRing {
 
     /// The key `kid`. Waits for a fetch at most until `deadline` if it is unknown.
     ///
-    /// Fails with `InvalidCredential` once the key is proved absent, with `Unavailable` while
-    /// that cannot be known.
+    /// Fails with `InvalidCredential` once the key is proved absent, with `KeyUnknown` until a later
+    /// fetch shows that, with `Unavailable` while the issuer cannot be asked.
     pub async fn find(&self, kid: &str, deadline: Instant) -> domain::Result<Arc<VerifyingKey>> {
         if let Some(key) = self.keys.load().get(kid) {
             return Ok(Arc::clone(key));
@@ -101,31 +101,42 @@ impl KeyRing {
             Ask::Absent => return Err(absent()),
             Ask::Full => {
                 self.wanted.notify_one();
-                return Err(unknown());
+                return Err(self.unknown());
             }
             Ask::Waiting => self.wanted.notify_one(),
         }
-        let Ok(_place) = self.waiters.try_acquire() else { return Err(unknown()) };
+        let Ok(_place) = self.waiters.try_acquire() else { return Err(self.unknown()) };
         loop {
             let now = *round.borrow_and_update();
             // The fetch that is allowed next would end too late for this caller.
             if !now.fetching && now.not_before >= deadline {
-                return Err(unknown());
+                return Err(self.unknown());
             }
             if !matches!(timeout_at(deadline, round.changed()).await, Ok(Ok(()))) {
-                return Err(unknown());
+                return Err(self.unknown());
             }
             match self.ask(kid) {
                 Ask::Found(key) => return Ok(key),
                 Ask::Absent => return Err(absent()),
-                Ask::Full => return Err(unknown()),
+                Ask::Full => return Err(self.unknown()),
                 Ask::Waiting => {
                     let now = *round.borrow();
                     if !now.fetching && now.failed {
-                        return Err(unknown());
+                        return Err(self.unknown());
                     }
                 }
             }
+        }
+    }
+
+    /// Whose fault it is: after a good fetch the token's, else the issuer's.
+    fn unknown(&self) -> Error {
+        let text = "the token's key is not known yet";
+        let round = *self.round.borrow();
+        if round.failed || self.keys.load().is_empty() {
+            Error::unavailable(text)
+        } else {
+            Error::new(ErrorReason::KeyUnknown, text)
         }
     }
 
@@ -184,10 +195,6 @@ fn absent() -> Error {
     Error::new(ErrorReason::InvalidCredential, "the token's key is none of its issuer's")
 }
 
-fn unknown() -> Error {
-    Error::unavailable("the token's key is not known yet")
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -220,11 +227,14 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::Unavailable);
         ring.install(keys("other"), before);
-        assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::Unavailable);
+        assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::KeyUnknown);
         ring.install(keys("other"), Instant::now());
         assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::InvalidCredential);
         // The next fetch forgets the finding: the key may have come since.
         ring.install(keys("other"), Instant::now());
+        assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::KeyUnknown);
+        // While the issuer cannot be asked, it is not the token's fault.
+        ring.round.send_modify(|round| round.failed = true);
         assert_eq!(reason(ring.find("k", soon()).await), ErrorReason::Unavailable);
         ring.install(keys("k"), Instant::now());
         assert!(ring.find("k", soon()).await.is_ok());

@@ -74,8 +74,7 @@ impl Peers {
         let answer = self
             .call(VERIFY_WAIT, move |call| async move { auth.verify(call, credential).await })
             .await;
-        let away = answer.as_ref().is_err_and(Error::transient);
-        self.auth_away.store(away, Ordering::Relaxed);
+        self.note_auth(&answer);
         answer
     }
 
@@ -85,8 +84,7 @@ impl Peers {
         let answer = self
             .call(COMMAND_WAIT, move |call| async move { auth.admit(call, admission).await })
             .await;
-        let away = answer.as_ref().is_err_and(Error::transient);
-        self.auth_away.store(away, Ordering::Relaxed);
+        self.note_auth(&answer);
         answer
     }
 
@@ -103,8 +101,7 @@ impl Peers {
                 auth.authorise(call, principal, room, data).await
             })
             .await;
-        let away = answer.as_ref().is_err_and(Error::transient);
-        self.auth_away.store(away, Ordering::Relaxed);
+        self.note_auth(&answer);
         answer
     }
 
@@ -121,8 +118,7 @@ impl Peers {
                 auth.verify_subscription(call, principal, room, token).await
             })
             .await;
-        let away = answer.as_ref().is_err_and(Error::transient);
-        self.auth_away.store(away, Ordering::Relaxed);
+        self.note_auth(&answer);
         answer
     }
 
@@ -203,6 +199,14 @@ impl Peers {
         let rooms = self.rooms.clone();
         self.call(COMMAND_WAIT, move |call| async move { rooms.subscribe(call, request).await })
             .await
+    }
+
+    /// Notes whether auth could decide. A key that nobody knows is the token's fault: whoever forges
+    /// tokens must not be able to lengthen the grace of credentials that have ended.
+    fn note_auth<T>(&self, answer: &Result<T>) {
+        let undecided =
+            |error: &Error| error.transient() && error.reason != ErrorReason::KeyUnknown;
+        self.auth_away.store(answer.as_ref().is_err_and(undecided), Ordering::Relaxed);
     }
 
     async fn call<T, F, W>(&self, wait: Duration, work: W) -> Result<T>

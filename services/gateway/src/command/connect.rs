@@ -90,6 +90,11 @@ fn refuse_in_words(connection: &Connection, id: u32, refusal: Refusal) {
 fn refuse(connection: &Connection, id: u32, error: &Error) {
     metrics::counter!("roomcast_gateway_connects_refused_total", "reason" => error.reason.word())
         .increment(1);
+    if error.reason == ErrorReason::KeyUnknown {
+        // It may be new, so the client may come back; mostly it is forged, and nothing but this
+        // keeps it from coming back as fast as it can.
+        connection.gateway().hub().counted().offenders.offended(connection.address());
+    }
     if let Some(code) = wire::close_of(error.reason) {
         return connection.close(code, "");
     }

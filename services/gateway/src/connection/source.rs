@@ -12,6 +12,11 @@ use super::guard::GuardReport;
 use super::writer::Writer;
 use crate::sessions::Letterbox;
 
+/// What is read and thrown away after our close, in bytes; to read on would be a flooder's to decide.
+const THROWN_BYTES_MAX: usize = 128 * 1024;
+/// As how many bytes a message counts beside its own.
+const MESSAGE_COST: usize = 128;
+
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
@@ -91,9 +96,17 @@ impl Source for SocketFrames {
         if self.report.peer_closes() {
             return;
         }
+        let mut thrown = 0;
         while let Some(message) = self.stream.recv().await {
-            if matches!(message, Err(_) | Ok(AggregatedMessage::Close(_))) {
-                return;
+            thrown += match message {
+                Err(_) | Ok(AggregatedMessage::Close(_)) => return,
+                Ok(AggregatedMessage::Text(text)) => text.len(),
+                Ok(AggregatedMessage::Binary(bytes)) => bytes.len(),
+                Ok(AggregatedMessage::Ping(bytes) | AggregatedMessage::Pong(bytes)) => bytes.len(),
+            } + MESSAGE_COST;
+            if thrown >= THROWN_BYTES_MAX {
+                // Who goes on like this does not wait for an answer. The rest stays with it.
+                return std::future::pending().await;
             }
         }
     }

@@ -79,7 +79,7 @@ impl From<Error> for ApiError {
 fn status_of(reason: ErrorReason) -> StatusCode {
     match reason {
         ErrorReason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorReason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorReason::Unavailable | ErrorReason::KeyUnknown => StatusCode::SERVICE_UNAVAILABLE,
         ErrorReason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         ErrorReason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorReason::InvalidCredential | ErrorReason::CredentialExpired => StatusCode::UNAUTHORIZED,

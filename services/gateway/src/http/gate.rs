@@ -105,7 +105,7 @@ async fn check(
     let credential = auth::credential(request.headers())?;
     let verified = http.peers.verify(credential).await.inspect_err(|error| {
         // To prove a credential bad costs as much as to prove it good.
-        if error.reason == ErrorReason::InvalidCredential {
+        if matches!(error.reason, ErrorReason::InvalidCredential | ErrorReason::KeyUnknown) {
             http.counted.offenders.offended(address);
         }
     })?;
