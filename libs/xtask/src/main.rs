@@ -1,4 +1,4 @@
-//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | faults | fuzz |
+//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | tools | faults | fuzz |
 //! autobahn`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
@@ -62,6 +62,8 @@ enum Verb {
         /// Only scenarios and shapes with one of these in their names, as `idle processes-3`.
         only: Vec<String>,
     },
+    /// Makes sure of the tools that check what is no Rust, and says where they are.
+    Tools,
     /// The fault tests in many rounds, against real processes.
     Faults {
         /// How often.
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Gen { check } => r#gen::run(&shell, check),
         Verb::Tidy => tidy::run(&shell),
         Verb::Bench { only } => bench::run(&shell, &only),
+        Verb::Tools => parts::tools::show(&shell),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),

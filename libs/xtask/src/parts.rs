@@ -4,6 +4,7 @@
 //! gets started: tests start their own. Tools that no package has are built once into
 //! `${ROOMCAST_CACHE:-~/.cache/roomcast}/bin`.
 mod sdk;
+pub mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,6 +59,18 @@ pub fn for_tests(shell: &Shell) -> Result<()> {
     grpcurl(shell)?;
     sdk::python(shell)?;
     sdk::java(shell)
+}
+
+/// Makes sure of Prometheus and promtool, for the dashboards.
+pub fn prometheus(shell: &Shell) -> Result<()> {
+    let package = Package { name: "prometheus", any_of: &["/usr/bin/promtool"] };
+    if package.is_there() { Ok(()) } else { install(shell, &[package.name]) }
+}
+
+/// Makes sure of what a Python of a tool's own is made with.
+fn python_venv(shell: &Shell) -> Result<()> {
+    let package = Package { name: "python3-venv", any_of: &["/usr/lib/*/ensurepip/__main__.py"] };
+    if package.is_there() { Ok(()) } else { install(shell, &[package.name]) }
 }
 
 /// Makes sure of grpcurl; built first if it is missing, with Debian's Go if there is no other.

@@ -54,7 +54,7 @@ fn once(
 }
 
 /// The folder for a list of packages.
-fn name(kind: &str, list: &str) -> String {
+pub(super) fn name(kind: &str, list: &str) -> String {
     let mut hasher = DefaultHasher::new();
     list.hash(&mut hasher);
     format!("sdk-{kind}-{:016x}", hasher.finish())

@@ -1,0 +1,243 @@
+//! Tools that check what is no Rust: the chart, workflows, Dockerfiles, scripts.
+//!
+//! Each has one pinned release and is built or installed once, into a folder of the cache that
+//! carries the release in its name; a folder gets its name when it is whole. The Go tools want a
+//! newer Go than Debian has: where the machine's is too old, one comes from PyPI, into the cache
+//! as everything else.
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, Shell};
+
+/// A program that is built from its module.
+#[derive(Debug)]
+struct GoTool {
+    name: &'static str,
+    module: &'static str,
+    version: &'static str,
+    /// Its package within the module.
+    package: &'static str,
+    /// Whether its go.mod replaces modules, which `go install` refuses.
+    replaces: bool,
+}
+
+const GO_TOOLS: [GoTool; 6] = [
+    GoTool {
+        name: "helm",
+        module: "helm.sh/helm/v4",
+        version: "v4.3.1",
+        package: "cmd/helm",
+        replaces: false,
+    },
+    GoTool {
+        name: "kubeconform",
+        module: "github.com/yannh/kubeconform",
+        version: "v0.8.0",
+        package: "cmd/kubeconform",
+        replaces: false,
+    },
+    GoTool {
+        name: "kube-score",
+        module: "github.com/zegl/kube-score",
+        version: "v1.20.0",
+        package: "cmd/kube-score",
+        replaces: false,
+    },
+    GoTool {
+        name: "helm-docs",
+        module: "github.com/norwoodj/helm-docs",
+        version: "v1.14.2",
+        package: "cmd/helm-docs",
+        replaces: false,
+    },
+    GoTool {
+        name: "helm-unittest",
+        module: "github.com/helm-unittest/helm-unittest",
+        version: "v1.1.2",
+        package: "cmd/helm-unittest",
+        replaces: true,
+    },
+    GoTool {
+        name: "actionlint",
+        module: "github.com/rhysd/actionlint",
+        version: "v1.7.12",
+        package: "cmd/actionlint",
+        replaces: false,
+    },
+];
+
+/// The oldest Go that builds all of them.
+const GO_MIN: (u32, u32) = (1, 26);
+const GO_LIST: &str = "libs/xtask/tools/go.txt";
+const PYTHON_LIST: &str = "libs/xtask/tools/requirements.txt";
+
+/// The program of one of the Go tools; built first if it is missing, which takes minutes.
+pub fn go_tool(shell: &Shell, name: &str) -> Result<PathBuf> {
+    let tool = GO_TOOLS.iter().find(|tool| tool.name == name).context("no such tool")?;
+    let folder = super::cache()?.join(format!("tools/{name}-{}", tool.version));
+    let program = folder.join(name);
+    if !program.is_file() {
+        eprintln!("parts: building {name} {} into {}, once", tool.version, folder.display());
+        whole(&folder, |begun| tool.build(shell, begun))?;
+    }
+    Ok(program)
+}
+
+/// Makes sure of all of them, and prints where they are.
+pub fn show(shell: &Shell) -> Result<()> {
+    for tool in &GO_TOOLS {
+        println!("{}", go_tool(shell, tool.name)?.display());
+    }
+    for name in ["hadolint", "shellcheck", "python"] {
+        println!("{}", python_tool(shell, name)?.display());
+    }
+    println!("{}", kubernetes_schemas(shell)?.display());
+    super::prometheus(shell)
+}
+
+/// The folder with a `go` that is new enough: the machine's, or one of the cache.
+pub fn go_folder(shell: &Shell) -> Result<PathBuf> {
+    let ours = shell::output(shell.command("", "go", &["env", "GOVERSION", "GOROOT"]));
+    if let Ok(text) = ours
+        && let Some((version, root)) = text.trim().split_once('\n')
+        && release(version).is_some_and(|release| release >= GO_MIN)
+    {
+        return Ok(Path::new(root).join("bin"));
+    }
+    let folder = site_packages(&python_list(shell, GO_LIST, "go")?)?.join("go/bin");
+    if !folder.join("go").is_file() {
+        bail!("{GO_LIST} gave no {}", folder.join("go").display());
+    }
+    Ok(folder)
+}
+
+/// The folder of one Go module's files, as published.
+pub fn go_module(shell: &Shell, module: &str, version: &str) -> Result<PathBuf> {
+    let wish = format!("{module}@{version}");
+    let mut command = go(shell, &["mod", "download", "-json", &wish])?;
+    command.env("GOFLAGS", "-mod=mod").current_dir(std::env::temp_dir());
+    let answer: serde_json::Value = serde_json::from_str(&shell::output(command)?)?;
+    let folder = answer["Dir"].as_str().with_context(|| format!("{wish} has no folder"))?;
+    Ok(PathBuf::from(folder))
+}
+
+/// A program of the Python packages.
+pub fn python_tool(shell: &Shell, name: &str) -> Result<PathBuf> {
+    Ok(python_list(shell, PYTHON_LIST, "python")?.join("bin").join(name))
+}
+
+/// Where the schemas of Kubernetes' own kinds lie, by release.
+pub fn kubernetes_schemas(shell: &Shell) -> Result<PathBuf> {
+    let packages = site_packages(&python_list(shell, PYTHON_LIST, "python")?)?;
+    Ok(packages.join("kubernetes_validate/kubernetes-json-schema"))
+}
+
+impl GoTool {
+    fn build(&self, shell: &Shell, into: &Path) -> Result<()> {
+        let flags = ["-trimpath", "-ldflags", "-s -w"];
+        let package = format!("{}/{}", self.module, self.package);
+        if !self.replaces {
+            let wish = format!("{package}@{}", self.version);
+            let mut command = go(shell, &[&["install"], &flags[..], &[&wish]].concat())?;
+            command.env("GOBIN", into);
+            return shell::run(command);
+        }
+        // A module of ours with the same go.mod, replacements included, needs the tool and builds it.
+        let module = go_module(shell, self.module, self.version)?;
+        let given = std::fs::read_to_string(module.join("go.mod"))?;
+        let (_, rest) = given.split_once('\n').context("an empty go.mod")?;
+        let wish = format!("require {} {}", self.module, self.version);
+        let source = tempfile::tempdir()?;
+        let ours = format!("module roomcast.test/{}\n{rest}\n{wish}\n", self.name);
+        std::fs::write(source.path().join("go.mod"), ours)?;
+        let tools = format!("//go:build tools\n\npackage tools\n\nimport _ \"{package}\"\n");
+        std::fs::write(source.path().join("tools.go"), tools)?;
+        let program = into.join(self.name).to_string_lossy().into_owned();
+        let args = [&["build"], &flags[..], &["-o", &program, &package]].concat();
+        let mut command = go(shell, &args)?;
+        command.env("GOFLAGS", "-mod=mod").current_dir(source.path());
+        shell::run(command)
+    }
+}
+
+/// A command of `go`, which takes itself as it is and makes programs that stand alone.
+fn go(shell: &Shell, args: &[&str]) -> Result<std::process::Command> {
+    let program = go_folder(shell)?.join("go");
+    let mut command = shell.command("", &program.to_string_lossy(), args);
+    command.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local").env_remove("GOROOT");
+    Ok(command)
+}
+
+/// `go1.26.8` -> (1, 26).
+fn release(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.strip_prefix("go")?.split(['.', 'r', 'b']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// A Python of its own with the packages of a list; installed first if it is missing.
+fn python_list(shell: &Shell, list: &str, kind: &str) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(shell.root().join(list)).context(list.to_owned())?;
+    let folder = super::cache()?.join("tools").join(super::sdk::name(kind, &text));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    super::python_venv(shell)?;
+    eprintln!("parts: installing {list} into {}, once", folder.display());
+    whole(&folder, |begun| {
+        let into = begun.to_str().context("the cache's path is no text")?;
+        shell::run(shell.command("", "/usr/bin/python3", &["-m", "venv", into]))?;
+        let python = format!("{into}/bin/python");
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+        shell::run(shell.command("", &python, &[&pip[..], &["-r", list]].concat()))
+    })?;
+    Ok(folder)
+}
+
+/// Where a Python of its own keeps its packages.
+fn site_packages(folder: &Path) -> Result<PathBuf> {
+    let lib = std::fs::read_dir(folder.join("lib"))?.next().context("an empty venv")??;
+    Ok(lib.path().join("site-packages"))
+}
+
+/// Fills a folder under another name and gives it its own when it is whole. Who fills the same one
+/// at the same time gives way to the first.
+fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let parent = folder.parent().context("a folder without a parent")?;
+    std::fs::create_dir_all(parent)?;
+    let begun = tempfile::tempdir_in(parent)?;
+    fill(begun.path())?;
+    match std::fs::rename(begun.path(), folder) {
+        // The name is the folder's own now: nothing is left to be removed.
+        Ok(()) => drop(begun.keep()),
+        Err(_) if folder.is_dir() => {}
+        Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_go_is_known_by_its_release() {
+        assert_eq!(release("go1.19.8"), Some((1, 19)));
+        assert_eq!(release("go1.26"), Some((1, 26)));
+        assert!(release("go1.26rc1").is_some_and(|release| release >= GO_MIN));
+        assert!(release("go1.19.8").is_some_and(|release| release < GO_MIN));
+        assert_eq!(release("devel +abc"), None);
+    }
+
+    #[test]
+    fn a_folder_has_its_name_only_when_it_is_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("tool-1");
+        assert!(whole(&folder, |_| bail!("broken")).is_err());
+        assert!(!folder.exists());
+        whole(&folder, |begun| Ok(std::fs::write(begun.join("x"), "1")?)).unwrap();
+        whole(&folder, |begun| Ok(std::fs::write(begun.join("x"), "2")?)).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("x")).unwrap(), "1");
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+}
