@@ -1,10 +1,11 @@
-//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | tools | faults | fuzz |
-//! autobahn`.
+//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart |
+//! tools | faults | fuzz | autobahn`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
 mod autobahn;
 mod bench;
+mod chart;
 mod ci;
 mod faults;
 mod fuzz;
@@ -62,6 +63,12 @@ enum Verb {
         /// Only scenarios and shapes with one of these in their names, as `idle processes-3`.
         only: Vec<String>,
     },
+    /// The Helm chart: schemas, manifests, unit tests; and Dockerfiles, workflows, scripts.
+    Chart {
+        /// Writes what is generated instead of comparing it.
+        #[arg(long)]
+        write: bool,
+    },
     /// Makes sure of the tools that check what is no Rust, and says where they are.
     Tools,
     /// The fault tests in many rounds, against real processes.
@@ -90,6 +97,7 @@ fn main() -> ExitCode {
         Verb::Gen { check } => r#gen::run(&shell, check),
         Verb::Tidy => tidy::run(&shell),
         Verb::Bench { only } => bench::run(&shell, &only),
+        Verb::Chart { write } => chart::run(&shell, write),
         Verb::Tools => parts::tools::show(&shell),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),

@@ -84,16 +84,36 @@ pub fn go_tool(shell: &Shell, name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Makes sure of all of them.
+pub fn all(shell: &Shell) -> Result<()> {
+    GO_TOOLS.iter().try_for_each(|tool| go_tool(shell, tool.name).map(drop))?;
+    python_list(shell, PYTHON_LIST, "python")?;
+    super::prometheus(shell)
+}
+
 /// Makes sure of all of them, and prints where they are.
 pub fn show(shell: &Shell) -> Result<()> {
+    all(shell)?;
     for tool in &GO_TOOLS {
         println!("{}", go_tool(shell, tool.name)?.display());
     }
-    for name in ["hadolint", "shellcheck", "python"] {
+    for name in ["hadolint", "shellcheck"] {
         println!("{}", python_tool(shell, name)?.display());
     }
-    println!("{}", kubernetes_schemas(shell)?.display());
-    super::prometheus(shell)
+    Ok(())
+}
+
+/// A folder of the cache that is filled once for each `mark`, which says all that it follows from.
+pub fn made_once(
+    name: &str,
+    mark: &str,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let folder = super::cache()?.join("tools").join(super::sdk::name(name, mark));
+    if !folder.is_dir() {
+        whole(&folder, fill)?;
+    }
+    Ok(folder)
 }
 
 /// The folder with a `go` that is new enough: the machine's, or one of the cache.
