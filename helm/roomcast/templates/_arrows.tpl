@@ -44,6 +44,9 @@ arrows:
   {{- end }}
   {{- if .Values.devDependencies.enabled }}
   - { from: outside, to: identity }
+  - { from: outside, to: dev-front, port: 8080 }
+  - { from: dev-front, to: gateway, port: 8080 }
+  - { from: dev-front, to: page, port: 8080 }
   {{- end }}
 {{- end }}
 {{- end -}}

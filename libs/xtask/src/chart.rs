@@ -8,7 +8,7 @@ mod beside;
 mod rendered;
 mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -60,7 +60,9 @@ fn values(shell: &Shell) -> Result<Vec<(String, String)>> {
 }
 
 fn lint(shell: &Shell) -> Result<()> {
-    for (_, path) in values(shell)? {
+    let examples =
+        shell.files("k8s")?.into_iter().filter(|path| path.ends_with("/chart-values.yaml"));
+    for path in values(shell)?.into_iter().map(|(_, path)| path).chain(examples) {
         tool(shell, "helm", &["lint", CHART, "--strict", "--quiet", "--values", &path])?;
     }
     Ok(())
@@ -77,7 +79,7 @@ fn manifests(shell: &Shell) -> Result<()> {
     let mut files = shell.files(rendered::FOLDER)?;
     files.extend(shell.files("k8s/operators")?);
     files.extend(shell.files("k8s/dev")?);
-    files.retain(|path| path.ends_with(".yaml") && !path.ends_with("-values.yaml"));
+    files.retain(|path| path.ends_with(".yaml") && !path.ends_with("/chart-values.yaml"));
     args.extend(files.iter().map(String::as_str));
     tool(shell, "kubeconform", &args)
 }
@@ -149,5 +151,5 @@ fn tool(shell: &Shell, name: &str, args: &[&str]) -> Result<()> {
 
 /// Whether a path within the repository exists.
 fn exists(shell: &Shell, path: &str) -> bool {
-    Path::new(&shell.root().join(path)).exists()
+    shell.root().join(path).exists()
 }

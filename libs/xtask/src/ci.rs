@@ -1,7 +1,7 @@
 //! `ci`: everything that a change has to pass, on one machine, with the time that each step took.
 //!
-//! The dependency check may have to build its tool first, which takes minutes: it runs beside
-//! the other steps. The cheap steps come first, so that a slip is told early; all of them run.
+//! The checks of dependencies and of the chart may have to build their tools first, which takes
+//! minutes: that is done beside the other steps. The cheap steps come first, so that a slip is told early; all of them run.
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{self, Shell};
-use crate::{r#gen, parts, test, tidy, web};
+use crate::{chart, r#gen, parts, test, tidy, web};
 
 pub fn run(shell: &Shell) -> Result<()> {
     let begun = Instant::now();
@@ -20,6 +20,8 @@ pub fn run(shell: &Shell) -> Result<()> {
         let begun = Instant::now();
         (begun.elapsed(), parts::cargo_deny(&beside))
     });
+    let beside = shell.clone();
+    let tools = thread::spawn(move || parts::tools::all(&beside));
     report.step("format", || shell.cargo(&["fmt", "--all", "--check"]));
     report.step("tidy", || tidy::run(shell));
     if report.step("npm ci", || web::install(shell)) {
@@ -42,6 +44,9 @@ pub fn run(shell: &Shell) -> Result<()> {
             report.add("dependencies", took, vec![], Err(error));
         }
     }
+    // What went wrong with them is told by the chart's own step.
+    drop(tools.join());
+    chart::steps(shell, false, &mut report);
     println!("\nall steps: {:.0} s", begun.elapsed().as_secs_f64());
     report.finish()
 }

@@ -8,6 +8,7 @@ pub mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -148,6 +149,8 @@ fn cache() -> Result<PathBuf> {
     Ok(Path::new(&home).join(".cache/roomcast"))
 }
 
+static APT: Mutex<()> = Mutex::new(());
+
 fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
     let by_hand = format!(
         "missing: {names}\n  run as root: apt-get update && RUNLEVEL=1 apt-get install -y {names}",
@@ -157,6 +160,8 @@ fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
     if !root || !Path::new("/usr/bin/apt-get").exists() {
         bail!("{by_hand}");
     }
+    // Steps run beside each other, and apt takes one at a time.
+    let _turn = APT.lock().unwrap_or_else(PoisonError::into_inner);
     eprintln!("parts: installing {}", missing.join(" "));
     let apt = |args: &[&str]| {
         let mut command: Command = shell.command("", "apt-get", args);

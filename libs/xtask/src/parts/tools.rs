@@ -184,7 +184,9 @@ impl GoTool {
 /// A command of `go`, which takes itself as it is and makes programs that stand alone.
 fn go(shell: &Shell, args: &[&str]) -> Result<std::process::Command> {
     let program = go_folder(shell)?.join("go");
-    let mut command = shell.command("", &program.to_string_lossy(), args);
+    let program = program.to_string_lossy();
+    // Others measure or wait while it builds.
+    let mut command = shell.command("", "nice", &[&["-n", "15", &program], args].concat());
     command.env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local").env_remove("GOROOT");
     Ok(command)
 }
