@@ -24,13 +24,23 @@ def closed(schema):
     return made
 
 
+class Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: a bare `=` is a text."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
+
+
 def main(out, kubernetes, *folders):
     out = pathlib.Path(out)
     for path in pathlib.Path(kubernetes).glob("*.json"):
         text = path.read_text().replace('"/api/_definitions.json#', '"_definitions.json#')
-        (out / path.name).write_text(text)
+        schema = json.loads(text)
+        # By its id a schema would look for what is beside it on the network.
+        schema.pop("$id", None)
+        (out / path.name).write_text(json.dumps(schema))
     for path in (path for folder in folders for path in pathlib.Path(folder).glob("*.yaml")):
-        for crd in yaml.safe_load_all(path.read_text()):
+        for crd in yaml.load_all(path.read_text(), Loader):
             if not crd or crd.get("kind") != "CustomResourceDefinition":
                 continue
             spec = crd["spec"]
