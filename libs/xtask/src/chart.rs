@@ -4,6 +4,7 @@
 //! the schemas of Kubernetes and of the custom resources, against kube-score, and against
 //! `k8s/rendered`, so that a change of the chart shows as a change of manifests. Its unit tests,
 //! its README, its schema, the config in it, and Dockerfiles, workflows and scripts come on top.
+mod arrows;
 mod beside;
 mod rendered;
 mod schema;
@@ -43,6 +44,7 @@ pub fn steps(shell: &Shell, write: bool, report: &mut Report) {
     report.step("chart manifests", || manifests(shell));
     report.step("chart score", || score(shell));
     report.step("chart unit tests", || unit_tests(shell));
+    report.step("chart arrows", || arrows::run(shell));
     report.step("chart readme", || readme(shell, write));
     beside::steps(shell, report);
 }

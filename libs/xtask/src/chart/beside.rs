@@ -36,7 +36,7 @@ pub(super) fn steps(shell: &Shell, report: &mut Report) {
         each(
             shell,
             ".github/workflows",
-            |path| path.ends_with(".yml"),
+            |path| path.ends_with(".yml") || path.ends_with(".yaml"),
             |path| {
                 let shellcheck = tools::python_tool(shell, "shellcheck")?;
                 tool(shell, "actionlint", &["-shellcheck", &shellcheck.to_string_lossy(), path])
