@@ -116,9 +116,13 @@ fn each(
     }
     let under = if under.is_empty() { "." } else { under };
     let files = shell.files(under)?;
-    let failed: Vec<&String> =
-        files.iter().filter(|path| is(path)).filter(|path| check(path).is_err()).collect();
-    ensure!(failed.is_empty(), "{failed:?}");
+    let failed: Vec<String> = files
+        .iter()
+        .filter(|path| is(path))
+        .filter_map(|path| check(path).err())
+        .map(|error| format!("{error:#}"))
+        .collect();
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
 }
 
