@@ -27,7 +27,7 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
     },
   },
-  { files: ['scripts/*.mjs', 'sdk/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly' } } },
+  { files: ['scripts/*.mjs', 'sdk/**/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', AbortSignal: 'readonly', fetch: 'readonly', performance: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly' } } },
   layer(['src/client/**'], ['react', 'react-dom', '**/features/**', '**/components/**', '**/app/**', '**/config/**'], 'client holds no React'),
   layer(['src/components/**'], ['**/features/**', '**/client', '**/client/**', '**/app/**'], 'components only draw'),
   layer(['src/features/**'], ['**/app/**', '**/client/*'], 'features do not know the app, and of the client only its index'),

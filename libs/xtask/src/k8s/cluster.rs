@@ -1,0 +1,78 @@
+//! The test cluster as Rust sees it: its script, and commands inside its network.
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, Shell};
+
+const SCRIPT: &str = "k8s/cluster/cluster.sh";
+
+/// The one cluster of this checkout; its state is in `target/k8s`.
+pub struct Cluster<'a> {
+    shell: &'a Shell,
+}
+
+impl<'a> Cluster<'a> {
+    /// Starts nothing.
+    pub fn new(shell: &'a Shell) -> Self {
+        Self { shell }
+    }
+
+    /// Where its commands run.
+    pub fn shell(&self) -> &'a Shell {
+        self.shell
+    }
+
+    /// Whether all that it needs is on this machine.
+    pub fn is_built(&self) -> bool {
+        shell::output(self.command(&["built"])).is_ok()
+    }
+
+    /// Runs the script.
+    pub fn script<S: AsRef<str>>(&self, words: &[S]) -> Result<()> {
+        shell::run(self.command(words))
+    }
+
+    /// A command in the cluster's network, not yet run.
+    pub fn exec<S: AsRef<str>>(&self, program: &str, args: &[S]) -> Command {
+        let mut words = vec!["exec", program];
+        words.extend(args.iter().map(AsRef::as_ref));
+        self.command(&words)
+    }
+
+    /// What kubectl prints.
+    pub fn kubectl<S: AsRef<str>>(&self, args: &[S]) -> Result<String> {
+        shell::output(self.exec("kubectl", args))
+    }
+
+    /// Applies a manifest.
+    pub fn apply(&self, manifest: &str) -> Result<()> {
+        let mut command = self.exec("kubectl", &["apply", "-f", "-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut input = child.stdin.take().context("kubectl has no input")?;
+        input.write_all(manifest.as_bytes())?;
+        drop(input);
+        let status = child.wait()?;
+        if status.success() { Ok(()) } else { bail!("kubectl apply: {status}") }
+    }
+
+    /// Copies those images into the node that are not there yet.
+    pub fn load(&self, images: &[String]) -> Result<()> {
+        let there = shell::output(self.command(&["loaded"]))?;
+        let has = |image: &str| {
+            let (name, official) = (format!("docker.io/{image}"), format!("docker.io/library/{image}"));
+            there.lines().any(|line| line == image || line == name || line == official)
+        };
+        let mut words = vec!["load"];
+        words.extend(images.iter().map(String::as_str).filter(|image| !has(image)));
+        if words.len() == 1 { Ok(()) } else { self.script(&words) }
+    }
+
+    fn command<S: AsRef<str>>(&self, words: &[S]) -> Command {
+        let mut command = self.shell.command("", "bash", &[SCRIPT]);
+        command.args(words.iter().map(AsRef::as_ref));
+        command.env("STATE", self.shell.target().join("k8s"));
+        command
+    }
+}
