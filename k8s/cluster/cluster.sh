@@ -4,6 +4,7 @@
 #   build         builds the programs that are missing, into the cache    built   whether none is missing
 #   up            builds and starts everything                            down    ends everything and removes its state
 #   load IMAGE... copies images of the local Docker daemon into the node  loaded  lists them
+#   tag TAG IMAGE...  gives images of the node another tag
 #   exec CMD...   runs a command in the cluster's network, with KUBECONFIG set and kubectl on its PATH
 #   logs          the last lines of each part's log
 # STATE is the folder of this run (target/k8s); ROOMCAST_CACHE is where programs are kept.
@@ -51,7 +52,7 @@ build() {
 
 case ${1:-} in
   build | built | up | down | logs | loaded) "$1" ;;
-  load) shift && load "$@" ;;
+  load | tag) "$@" ;;
   exec) shift && PATH="$BIN:$PATH" in_network "$@" ;;
-  *) die "build | built | up | down | load IMAGE... | loaded | exec CMD... | logs" ;;
+  *) die "build | built | up | down | load IMAGE... | loaded | tag TAG IMAGE... | exec CMD... | logs" ;;
 esac

@@ -51,6 +51,16 @@ load() { # IMAGE...
   done
 }
 
+tag() { # TAG IMAGE...: another tag for what is loaded
+  local tag=$1 image name
+  shift
+  for image in "$@"; do
+    # An image's name in a manifest leaves out what Docker puts before it.
+    name=$(loaded | grep -x "\(docker.io/\(library/\)\?\)\?$image") || die "$image is not loaded"
+    ctr_ images tag --force "$name" "${name%:*}:$tag" >/dev/null
+  done
+}
+
 loaded() { ctr_ images ls -q | grep -v '@sha256:\|^sha256:'; }
 
 # What the kubelet would take long to end, and what a killed kubelet leaves.

@@ -25,6 +25,14 @@ all_alive() {
   done
 }
 
+# What ended by itself since is started again.
+forget_dead() {
+  local file
+  for file in "$STATE"/run/*.pid; do
+    [ ! -f "$file" ] || alive "$(basename "$file" .pid)" || rm "$file"
+  done
+}
+
 # In the background, a process group of its own, which outlives this script.
 start() { # NAME COMMAND...
   local name=$1 pid

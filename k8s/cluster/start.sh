@@ -17,15 +17,13 @@ certificates() {
   openssl pkey -in "$pki/accounts.key" -pubout -out "$pki/accounts.pub"
 }
 
-# The templates of config/, each with this run's folders in it.
+# The templates of config/, each with this run's folders in it; once, since kube-proxy ends itself when its file changes.
 configs() {
   local file token
+  [ ! -f "$KUBECONFIG" ] || return 0
   mkdir -p "$STATE/config/cni" "$STATE/kubelet" "$RUN"
-  if [ ! -f "$STATE/tokens.csv" ]; then
-    token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    (umask 077 && echo "$token,admin,admin,system:masters" >"$STATE/tokens.csv")
-  fi
-  token=$(cut -d, -f1 "$STATE/tokens.csv")
+  token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  (umask 077 && echo "$token,admin,admin,system:masters" >"$STATE/tokens.csv")
   for file in "$HERE"/config/*; do
     (umask 077 && sed "s#@STATE@#$STATE#g; s#@RUN@#$RUN#g; s#@NAME@#$NAME#g; s#@IP@#$IP#g; s#@TOKEN@#$token#g" \
       "$file" >"$STATE/config/$(basename "$file")")
@@ -74,6 +72,7 @@ addons() {
 up() {
   [ "$(id -u)" = 0 ] || die 'a cluster needs root: it makes a network namespace and runs containers'
   build
+  forget_dead
   certificates
   network
   cgroup

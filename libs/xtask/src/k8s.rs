@@ -29,6 +29,9 @@ pub struct Wish {
     /// Leaves the cluster up at the end, with what is installed on it.
     #[arg(long)]
     keep: bool,
+    /// One more values file for the chart, as for images of another repository.
+    #[arg(long)]
+    values: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,7 +67,7 @@ pub fn run(shell: &Shell, wish: &Wish) -> Result<()> {
         Some(Action::Logs) => words("logs", &[]),
         None => {
             let mut report = Report::new();
-            story::play(&cluster, wish.short, wish.keep, &mut report);
+            story::play(&cluster, wish, &mut report);
             report.finish()
         }
     }
@@ -79,5 +82,6 @@ pub fn in_ci(shell: &Shell, report: &mut Report) {
         report.skip("cluster", "its programs are not built; `cargo xtask k8s`, or ROOMCAST_K8S=1");
         return;
     }
-    story::play(&cluster, true, false, report);
+    let wish = Wish { action: None, short: true, keep: false, values: None };
+    story::play(&cluster, &wish, report);
 }

@@ -1,5 +1,5 @@
 //! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart |
-//! tools | faults | fuzz | autobahn`.
+//! tools | faults | fuzz | autobahn | k8s`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
@@ -10,6 +10,7 @@ mod ci;
 mod faults;
 mod fuzz;
 mod r#gen;
+mod k8s;
 mod parts;
 mod report;
 mod shell;
@@ -86,6 +87,8 @@ enum Verb {
         /// Only such cases, as `1.*`.
         only: Vec<String>,
     },
+    /// The chart on a real one-node Kubernetes: installed, tested, upgraded and hurt under load.
+    K8s(k8s::Wish),
 }
 
 fn main() -> ExitCode {
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),
+        Verb::K8s(wish) => k8s::run(&shell, &wish),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,6 +69,13 @@ impl<'a> Cluster<'a> {
         if words.len() == 1 { Ok(()) } else { self.script(&words) }
     }
 
+    /// Gives images of the node another tag, beside the one that they have.
+    pub fn tag(&self, images: &[String], tag: &str) -> Result<()> {
+        let mut words = vec!["tag", tag];
+        words.extend(images.iter().map(String::as_str));
+        self.script(&words)
+    }
+
     fn command<S: AsRef<str>>(&self, words: &[S]) -> Command {
         let mut command = self.shell.command("", "bash", &[SCRIPT]);
         command.args(words.iter().map(AsRef::as_ref));

@@ -1,0 +1,187 @@
+//! The chart as one release on the cluster: what it is made of, and Helm's verbs.
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::cluster::Cluster;
+use crate::shell;
+
+/// Where the chart is, and the values that bring everything it depends on with it.
+const CHART: &str = "helm/roomcast";
+const VALUES: [&str; 4] = ["-f", "helm/roomcast/ci/dev-values.yaml", "-f", "k8s/test-values.yaml"];
+/// The release, and the namespace of its own.
+const NAME: &str = "roomcast";
+/// Keycloak alone takes a minute or two to start on two processors.
+const READY_TIMEOUT: &str = "8m";
+
+/// A Deployment or a StatefulSet of the release.
+pub struct Workload {
+    /// As `deployment/roomcast-gateway`.
+    pub name: String,
+    /// What its pods are found by, as `a=b,c=d`.
+    selector: String,
+}
+
+/// The release.
+pub struct Release<'a> {
+    cluster: &'a Cluster<'a>,
+    /// One more values file.
+    values: Option<&'a str>,
+}
+
+impl<'a> Release<'a> {
+    /// Installs nothing.
+    pub fn new(cluster: &'a Cluster<'a>, values: Option<&'a str>) -> Self {
+        Self { cluster, values }
+    }
+
+    /// A namespace in which no pod starts that breaks the restricted Pod Security Standard.
+    pub fn make_namespace(&self) -> Result<()> {
+        let enforced = "pod-security.kubernetes.io/enforce: restricted";
+        let manifest = format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {NAME}\n  labels:\n    {enforced}\n"
+        );
+        self.cluster.apply(&manifest)
+    }
+
+    /// Removes the namespace.
+    pub fn remove_namespace(&self) -> Result<()> {
+        self.kubectl(&["delete", "namespace", NAME, "--timeout=120s"]).map(drop)
+    }
+
+    /// The namespace's name.
+    pub fn namespace(&self) -> &'static str {
+        NAME
+    }
+
+    /// All images that the chart would run, its tests' too.
+    pub fn images(&self) -> Result<Vec<String>> {
+        let rendered = shell::output(self.helm(&["template"], &[]))?;
+        Ok(images_of(&rendered))
+    }
+
+    /// Installs the chart and waits until every pod is ready.
+    pub fn install(&self) -> Result<()> {
+        shell::run(self.helm(&["install"], &["--wait", "--timeout", READY_TIMEOUT]))
+    }
+
+    /// Runs the chart's own tests.
+    pub fn test(&self) -> Result<()> {
+        let args = ["test", NAME, "--logs", "--timeout", "4m", "-n", NAME];
+        shell::run(self.cluster.exec("helm", &args))
+    }
+
+    /// Upgrades to another tag, and waits until every pod has it and is ready.
+    pub fn upgrade(&self, tag: &str) -> Result<()> {
+        let tag = format!("image.tag={tag}");
+        let further = ["--wait", "--timeout", READY_TIMEOUT, "--set-string", &tag];
+        shell::run(self.helm(&["upgrade"], &further))
+    }
+
+    /// Removes all of it, and waits for the pods' end.
+    pub fn uninstall(&self) -> Result<()> {
+        let args = ["uninstall", NAME, "--wait", "--timeout", "4m", "-n", NAME];
+        shell::run(self.cluster.exec("helm", &args))?;
+        self.kubectl(&["wait", "--for=delete", "pod", "--all", "--timeout=120s"]).map(drop)
+    }
+
+    /// Every Deployment and StatefulSet, by name.
+    pub fn workloads(&self) -> Result<Vec<Workload>> {
+        let text = self.kubectl(&["get", "deployments,statefulsets", "-o", "json"])?;
+        let list: Value = serde_json::from_str(&text)?;
+        let items = list["items"].as_array().context("kubectl gave no list")?;
+        items.iter().map(Workload::read).collect()
+    }
+
+    /// Deletes one pod of a kind, as an operator or a drained node does, and waits until all are ready again.
+    pub fn delete_one_pod(&self, workload: &Workload) -> Result<()> {
+        let names = self.kubectl(&["get", "pods", "-l", &workload.selector, "-o", "name"])?;
+        let pod = names.lines().next().with_context(|| format!("{}: no pod", workload.name))?;
+        eprintln!("deleting {pod}");
+        self.kubectl(&["delete", pod, "--timeout=120s"])?;
+        self.kubectl(&["rollout", "status", &workload.name, "--timeout=240s"]).map(drop)
+    }
+
+    /// The address of a service inside the cluster, which everybody in its network reaches.
+    pub fn service(&self, name: &str, port: &str) -> Result<String> {
+        let text = self.kubectl(&["get", "service", name, "-o", "json"])?;
+        let service: Value = serde_json::from_str(&text)?;
+        let address = service["spec"]["clusterIP"].as_str().context("no address")?;
+        let ports = service["spec"]["ports"].as_array().context("no ports")?;
+        let wanted = ports.iter().find(|given| given["name"] == port);
+        let number = wanted.and_then(|found| found["port"].as_u64());
+        Ok(format!("{address}:{}", number.with_context(|| format!("{name} has no {port}"))?))
+    }
+
+    /// A value of a secret.
+    pub fn secret(&self, name: &str, key: &str) -> Result<String> {
+        let template = format!("go-template={{{{ index .data \"{key}\" | base64decode }}}}");
+        self.kubectl(&["get", "secret", name, "-o", &template])
+    }
+
+    /// The image of a workload's first container.
+    pub fn running_image(&self, workload: &str) -> Result<String> {
+        let path = "jsonpath={.spec.template.spec.containers[0].image}";
+        self.kubectl(&["get", workload, "-o", path])
+    }
+
+    fn kubectl(&self, args: &[&str]) -> Result<String> {
+        self.cluster.kubectl(&[&["-n", NAME], args].concat())
+    }
+
+    /// A verb of Helm that takes the chart and its values.
+    fn helm(&self, verb: &[&str], further: &[&str]) -> std::process::Command {
+        let given = self.values.map(|path| ["-f", path]);
+        let given = given.as_ref().map_or(&[][..], |pair| &pair[..]);
+        let words = [verb, &[NAME, CHART, "-n", NAME], &VALUES, given, further].concat();
+        self.cluster.exec("helm", &words)
+    }
+}
+
+impl Workload {
+    fn read(item: &Value) -> Result<Self> {
+        let kind = item["kind"].as_str().context("no kind")?.to_lowercase();
+        let name = item["metadata"]["name"].as_str().context("no name")?;
+        let labels = item["spec"]["selector"]["matchLabels"].as_object().context("no selector")?;
+        let pairs = labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")));
+        let selector = pairs.collect::<Vec<_>>().join(",");
+        Ok(Self { name: format!("{kind}/{name}"), selector })
+    }
+}
+
+/// What stands behind `image:` in rendered manifests.
+fn images_of(rendered: &str) -> Vec<String> {
+    let mut images = BTreeSet::new();
+    for line in rendered.lines() {
+        let line = line.trim_start().trim_start_matches("- ");
+        if let Some(image) = line.strip_prefix("image:") {
+            images.insert(image.trim().trim_matches(['"', '\'']).to_owned());
+        }
+    }
+    images.into_iter().filter(|image| !image.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_read_once_each_however_they_are_written() {
+        let rendered = "      - image: redis:8\n        image: \"roomcast/gateway:1\"\n  image: redis:8\n\
+                        # image of a comment\n  imagePullPolicy: Never\n";
+        assert_eq!(images_of(rendered), ["redis:8", "roomcast/gateway:1"]);
+    }
+
+    #[test]
+    fn a_workload_is_known_by_its_kind_name_and_labels() {
+        let item = serde_json::json!({
+            "kind": "StatefulSet",
+            "metadata": { "name": "rabbitmq" },
+            "spec": { "selector": { "matchLabels": { "a": "b", "c": "d" } } },
+        });
+        let workload = Workload::read(&item).unwrap();
+        assert_eq!((workload.name.as_str(), workload.selector.as_str()), ("statefulset/rabbitmq", "a=b,c=d"));
+        assert!(Workload::read(&serde_json::json!({ "kind": "Pod" })).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! The story that the chart goes through, each part a step that is timed; a later one needs the earlier.
+use anyhow::{Context, Result};
+
+use super::Wish;
+use super::cluster::Cluster;
+use super::leftover::Inventory;
+use super::load::{Crowd, Target};
+use super::release::Release;
+use crate::report::Report;
+
+/// Connections in the crowd.
+const CONNECTIONS: u64 = 300;
+
+/// Goes through all of it, or through its short form.
+pub fn play(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) {
+    let done = acts(cluster, wish, report);
+    if wish.keep {
+        report.skip("cluster down", "it is to be kept; `cargo xtask k8s down`");
+    } else {
+        if done.is_none() {
+            eprintln!("the cluster's logs:");
+            let _shown = cluster.script(&["logs"]);
+        }
+        report.step("cluster down", || cluster.script(&["down"]));
+    }
+}
+
+/// `None` as soon as a step failed.
+fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
+    let release = Release::new(cluster, wish.values.as_deref());
+    let must = |passed: bool| passed.then_some(());
+    must(report.step("cluster up", || cluster.script(&["up"])))?;
+    must(report.step("images loaded", || cluster.load(&release.images()?)))?;
+    let mut before = None;
+    must(report.step("namespace", || {
+        release.make_namespace()?;
+        before = Some(Inventory::take(cluster, release.namespace())?);
+        Ok(())
+    }))?;
+    must(report.step("helm install", || release.install()))?;
+    must(report.step("helm test", || release.test()))?;
+    must(under_load(cluster, &release, wish.short, report))?;
+    must(report.step("helm uninstall", || {
+        release.uninstall()?;
+        match &before {
+            Some(before) => {
+                Inventory::take(cluster, release.namespace())?.nothing_new_since(before)?;
+            }
+            None => anyhow::bail!("nothing to compare with"),
+        }
+        release.remove_namespace()
+    }))
+}
+
+fn under_load(cluster: &Cluster<'_>, release: &Release<'_>, short: bool, report: &mut Report) -> bool {
+    let mut crowd = None;
+    let begun = report.step("300 connections", || {
+        crowd = Some(Crowd::start(cluster, &target(release)?, CONNECTIONS)?);
+        Ok(())
+    });
+    let Some(mut crowd) = crowd.filter(|_| begun) else { return false };
+    let mut step = |name: &str, work: &dyn Fn() -> Result<()>| {
+        report.noted_step(name, || {
+            let ended = work().and_then(|()| crowd.mark(name));
+            match ended {
+                Ok(figures) => (vec![figures.line()], Ok(())),
+                Err(error) => (vec![], Err(error)),
+            }
+        })
+    };
+    let mut passed = step("helm upgrade", &|| release.upgrade(&next_tag(cluster, release)?));
+    if !short {
+        let mut workloads = release.workloads().unwrap_or_default();
+        // The throw-away database keeps nothing: with its pod goes the log, and rightly all that was promised.
+        workloads.retain(|workload| !workload.name.ends_with("-dev-postgres"));
+        passed &= !workloads.is_empty();
+        for workload in &workloads {
+            let name = format!("delete {}", workload.name);
+            passed &= step(&name, &|| release.delete_one_pod(workload));
+        }
+    }
+    passed
+}
+
+/// Where the crowd goes: the chart's own service, as the client `backend` of the Keycloak that came with it.
+fn target(release: &Release<'_>) -> Result<Target> {
+    let gateway = release.service("roomcast-gateway", "http")?;
+    let keycloak = release.service("roomcast-dev-keycloak", "main")?;
+    let form = serde_json::json!([{
+        "grant_type": "client_credentials",
+        "client_id": "backend",
+        "client_secret": release.secret("roomcast-dev", "backend-client-secret")?,
+    }]);
+    Ok(Target {
+        url: format!("ws://{gateway}/ws"),
+        token_url: format!("http://{keycloak}/realms/chat/protocol/openid-connect/token"),
+        token_forms: form.to_string(),
+    })
+}
+
+/// The same images under another tag: what is under test is the rolling update, and a build of
+/// another version would take its minutes without showing more.
+fn next_tag(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<String> {
+    let image = release.running_image("deployment/roomcast-gateway")?;
+    let (_, tag) = image.rsplit_once(':').context("an image without a tag")?;
+    let next = format!("{tag}-next");
+    let ours: Vec<String> = release.images()?.into_iter().filter(|one| one.ends_with(tag)).collect();
+    let ours: Vec<String> = ours.into_iter().filter(|one| !one.contains("/keycloak:")).collect();
+    cluster.tag(&ours, &next)?;
+    Ok(next)
+}
