@@ -2,9 +2,10 @@
 // the servers away from under it. It speaks of itself as JSON, one object a line.
 //
 // URL is the gateway's, TOKEN_URL the issuer's, TOKEN_FORMS a JSON array of what is posted there, one for each user;
-// CONNECTIONS, ROOMS and PAUSE_MS (between two messages of one connection) are numbers. It prints `{"mark":"begun"}`
-// when all are there. `mark NAME` on standard input: it stops talking, waits until everybody heard everything, holds
-// that against the rooms' logs, prints the figures since the last mark, and goes on. It ends with its input.
+// CONNECTIONS, ROOMS, PAUSE_MS (between two messages of one connection) and DWELL_MS are numbers. It prints
+// `{"mark":"begun"}` when all are there. `mark NAME` on standard input: it goes on for DWELL_MS, stops talking, waits
+// until everybody heard everything, holds that against the rooms' logs, prints the figures since the last mark, and
+// talks again. It ends with its input.
 import { createInterface } from 'node:readline';
 import { ledgers } from './load/ledger.mjs';
 import { Person } from './load/person.mjs';
@@ -42,6 +43,8 @@ const max = (values) => values.reduce((most, value) => Math.max(most, value), 0)
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 async function mark(name) {
+  // What a fault leaves behind may show itself a little later.
+  await wait(number('DWELL_MS', 8_000));
   people.forEach((person) => person.hush());
   const quiet = await settled(60_000, () => people.every((person) => !person.sending));
   // A log can be read only by somebody who is there.

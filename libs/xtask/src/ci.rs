@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{self, Shell};
-use crate::{chart, r#gen, parts, test, tidy, web};
+use crate::{chart, r#gen, k8s, parts, test, tidy, web};
 
 pub fn run(shell: &Shell) -> Result<()> {
     let begun = Instant::now();
@@ -47,6 +47,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     // What went wrong with them is told by the chart's own step.
     drop(tools.join());
     chart::steps(shell, false, &mut report);
+    k8s::in_ci(shell, &mut report);
     println!("\nall steps: {:.0} s", begun.elapsed().as_secs_f64());
     report.finish()
 }

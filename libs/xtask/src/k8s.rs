@@ -14,8 +14,9 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::report::Report;
-use crate::shell::Shell;
+use crate::shell::{self, Shell};
 use cluster::Cluster;
+use release::Release;
 
 /// What to do with a cluster.
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ enum Action {
     Down,
     /// Copies images of the local Docker daemon into the node.
     Load { images: Vec<String> },
-    /// Runs a command in the cluster's network, with kubectl and helm on its path.
+    /// Runs a command in the cluster's network: `kubectl …`, `helm …`, `curl …`.
     Exec {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
@@ -63,6 +64,9 @@ pub fn run(shell: &Shell, wish: &Wish) -> Result<()> {
         Some(Action::Up) => words("up", &[]),
         Some(Action::Down) => words("down", &[]),
         Some(Action::Load { images }) => words("load", images),
+        Some(Action::Exec { command }) if command.first().is_some_and(|first| first == "helm") => {
+            shell::run(cluster.helm(&command[1..])?)
+        }
         Some(Action::Exec { command }) => words("exec", command),
         Some(Action::Logs) => words("logs", &[]),
         None => {
@@ -73,15 +77,22 @@ pub fn run(shell: &Shell, wish: &Wish) -> Result<()> {
     }
 }
 
-/// The short story as steps of `ci`; skipped where the cluster's programs are not built, unless
-/// `ROOMCAST_K8S` is set.
+/// The short story as steps of `ci`; skipped where its programs or the images are not built, unless
+/// `ROOMCAST_K8S` is set, which then builds the programs.
 #[expect(clippy::disallowed_methods, reason = "a tool's own switch is no config of the product")]
 pub fn in_ci(shell: &Shell, report: &mut Report) {
     let cluster = Cluster::new(shell);
-    if std::env::var_os("ROOMCAST_K8S").is_none() && !cluster.is_built() {
-        report.skip("cluster", "its programs are not built; `cargo xtask k8s`, or ROOMCAST_K8S=1");
-        return;
-    }
     let wish = Wish { action: None, short: true, keep: false, values: None };
+    if std::env::var_os("ROOMCAST_K8S").is_none() {
+        if !cluster.is_built() {
+            report.skip("cluster", "its programs are not built; see `cargo xtask k8s up`");
+            return;
+        }
+        let images = Release::new(&cluster, None).images().unwrap_or_default();
+        if images.is_empty() || !images.iter().all(|image| cluster.docker_has(image)) {
+            report.skip("cluster", "its images are not built; see `cargo xtask images`");
+            return;
+        }
+    }
     story::play(&cluster, &wish, report);
 }

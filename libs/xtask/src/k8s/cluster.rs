@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::parts;
 use crate::shell::{self, Shell};
 
 const SCRIPT: &str = "k8s/cluster/cluster.sh";
@@ -34,6 +35,17 @@ impl<'a> Cluster<'a> {
         shell::run(self.command(words))
     }
 
+    /// Helm in the cluster's network, not yet run; it is built first if it is missing.
+    pub fn helm<S: AsRef<str>>(&self, args: &[S]) -> Result<Command> {
+        let program = parts::tools::go_tool(self.shell, "helm")?;
+        Ok(self.exec(&program.to_string_lossy(), args))
+    }
+
+    /// Whether the local Docker daemon has an image.
+    pub fn docker_has(&self, image: &str) -> bool {
+        shell::output(self.shell.command("", "docker", &["image", "inspect", image])).is_ok()
+    }
+
     /// A command in the cluster's network, not yet run.
     pub fn exec<S: AsRef<str>>(&self, program: &str, args: &[S]) -> Command {
         let mut words = vec!["exec", program];
@@ -61,7 +73,8 @@ impl<'a> Cluster<'a> {
     pub fn load(&self, images: &[String]) -> Result<()> {
         let there = shell::output(self.command(&["loaded"]))?;
         let has = |image: &str| {
-            let (name, official) = (format!("docker.io/{image}"), format!("docker.io/library/{image}"));
+            let (name, official) =
+                (format!("docker.io/{image}"), format!("docker.io/library/{image}"));
             there.lines().any(|line| line == image || line == name || line == official)
         };
         let mut words = vec!["load"];

@@ -54,6 +54,14 @@ impl Figures {
         Ok(())
     }
 
+    /// Fails unless so many came back at least: a fault that nobody felt shows nothing.
+    pub fn moved(self, connections: u64) -> Result<Self> {
+        if self.reconnects < connections {
+            bail!("{}: only {} of {connections} had to come back", self.mark, self.reconnects);
+        }
+        Ok(self)
+    }
+
     /// One line for the end of a run.
     pub fn line(&self) -> String {
         format!(
@@ -110,6 +118,8 @@ mod tests {
             Figures { refused: 1, ..sound() },
             Figures { away_ms_max: 5_001, ..sound() },
         ];
+        assert!(sound().moved(3).is_ok());
+        assert!(sound().moved(4).is_err());
         for figures in broken {
             assert!(figures.judge(300).is_err(), "{figures:?}");
         }

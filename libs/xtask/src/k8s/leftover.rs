@@ -17,7 +17,8 @@ impl Inventory {
         let mut names = BTreeSet::new();
         for namespaced in ["true", "false"] {
             let scope = format!("--namespaced={namespaced}");
-            let kinds = cluster.kubectl(&["api-resources", "--verbs=list", "-o", "name", &scope])?;
+            let kinds =
+                cluster.kubectl(&["api-resources", "--verbs=list", "-o", "name", &scope])?;
             let kinds: Vec<&str> = kinds.lines().filter(|kind| !TALES.contains(kind)).collect();
             let kinds = kinds.join(",");
             let args = ["get", &kinds, "-n", namespace, "-o", "name", "--ignore-not-found"];

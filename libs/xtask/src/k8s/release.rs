@@ -1,5 +1,6 @@
 //! The chart as one release on the cluster: what it is made of, and Helm's verbs.
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -57,32 +58,47 @@ impl<'a> Release<'a> {
 
     /// All images that the chart would run, its tests' too.
     pub fn images(&self) -> Result<Vec<String>> {
-        let rendered = shell::output(self.helm(&["template"], &[]))?;
+        let rendered = shell::output(self.helm(&["template"], &[])?)?;
         Ok(images_of(&rendered))
     }
 
     /// Installs the chart and waits until every pod is ready.
     pub fn install(&self) -> Result<()> {
-        shell::run(self.helm(&["install"], &["--wait", "--timeout", READY_TIMEOUT]))
+        shell::run(self.helm(&["install"], &["--wait", "--timeout", READY_TIMEOUT])?)
     }
 
     /// Runs the chart's own tests.
     pub fn test(&self) -> Result<()> {
         let args = ["test", NAME, "--logs", "--timeout", "4m", "-n", NAME];
-        shell::run(self.cluster.exec("helm", &args))
+        shell::run(self.cluster.helm(&args)?)
     }
 
     /// Upgrades to another tag, and waits until every pod has it and is ready.
     pub fn upgrade(&self, tag: &str) -> Result<()> {
         let tag = format!("image.tag={tag}");
         let further = ["--wait", "--timeout", READY_TIMEOUT, "--set-string", &tag];
-        shell::run(self.helm(&["upgrade"], &further))
+        shell::run(self.helm(&["upgrade"], &further)?)?;
+        // Helm waits for the new pods. The old ones are still handing over what they hold.
+        self.wait_for_leaving()
+    }
+
+    /// Waits until every pod is gone that has been told to go.
+    fn wait_for_leaving(&self) -> Result<()> {
+        let list: Value = serde_json::from_str(&self.kubectl(&["get", "pods", "-o", "json"])?)?;
+        let pods = list["items"].as_array().context("kubectl gave no list")?;
+        let leaving = pods.iter().filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
+        let mut args = vec!["wait", "--for=delete", "--timeout=120s"];
+        let names: Vec<String> = leaving
+            .filter_map(|pod| Some(format!("pod/{}", pod["metadata"]["name"].as_str()?)))
+            .collect();
+        args.extend(names.iter().map(String::as_str));
+        if names.is_empty() { Ok(()) } else { self.kubectl(&args).map(drop) }
     }
 
     /// Removes all of it, and waits for the pods' end.
     pub fn uninstall(&self) -> Result<()> {
         let args = ["uninstall", NAME, "--wait", "--timeout", "4m", "-n", NAME];
-        shell::run(self.cluster.exec("helm", &args))?;
+        shell::run(self.cluster.helm(&args)?)?;
         self.kubectl(&["wait", "--for=delete", "pod", "--all", "--timeout=120s"]).map(drop)
     }
 
@@ -120,6 +136,23 @@ impl<'a> Release<'a> {
         self.kubectl(&["get", "secret", name, "-o", &template])
     }
 
+    /// The images as the node holds them, with their sizes, one a line.
+    pub fn image_sizes(&self) -> Result<Vec<String>> {
+        let node: Value =
+            serde_json::from_str(&self.cluster.kubectl(&["get", "nodes", "-o", "json"])?)?;
+        let images = node["items"][0]["status"]["images"].as_array().context("no images")?;
+        let mut lines: Vec<String> = images
+            .iter()
+            .filter_map(|image| {
+                let name = image["names"].as_array()?.last()?.as_str()?;
+                let megabytes = image["sizeBytes"].as_f64()? / 1e6;
+                Some(format!("{name:<50} {megabytes:>6.1} MB"))
+            })
+            .collect();
+        lines.sort();
+        Ok(lines)
+    }
+
     /// The image of a workload's first container.
     pub fn running_image(&self, workload: &str) -> Result<String> {
         let path = "jsonpath={.spec.template.spec.containers[0].image}";
@@ -131,11 +164,11 @@ impl<'a> Release<'a> {
     }
 
     /// A verb of Helm that takes the chart and its values.
-    fn helm(&self, verb: &[&str], further: &[&str]) -> std::process::Command {
+    fn helm(&self, verb: &[&str], further: &[&str]) -> Result<Command> {
         let given = self.values.map(|path| ["-f", path]);
         let given = given.as_ref().map_or(&[][..], |pair| &pair[..]);
         let words = [verb, &[NAME, CHART, "-n", NAME], &VALUES, given, further].concat();
-        self.cluster.exec("helm", &words)
+        self.cluster.helm(&words)
     }
 }
 
@@ -144,7 +177,8 @@ impl Workload {
         let kind = item["kind"].as_str().context("no kind")?.to_lowercase();
         let name = item["metadata"]["name"].as_str().context("no name")?;
         let labels = item["spec"]["selector"]["matchLabels"].as_object().context("no selector")?;
-        let pairs = labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")));
+        let pairs =
+            labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")));
         let selector = pairs.collect::<Vec<_>>().join(",");
         Ok(Self { name: format!("{kind}/{name}"), selector })
     }
@@ -181,7 +215,10 @@ mod tests {
             "spec": { "selector": { "matchLabels": { "a": "b", "c": "d" } } },
         });
         let workload = Workload::read(&item).unwrap();
-        assert_eq!((workload.name.as_str(), workload.selector.as_str()), ("statefulset/rabbitmq", "a=b,c=d"));
+        assert_eq!(
+            (workload.name.as_str(), workload.selector.as_str()),
+            ("statefulset/rabbitmq", "a=b,c=d")
+        );
         assert!(Workload::read(&serde_json::json!({ "kind": "Pod" })).is_err());
     }
 }

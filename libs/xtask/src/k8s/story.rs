@@ -37,7 +37,10 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
         before = Some(Inventory::take(cluster, release.namespace())?);
         Ok(())
     }))?;
-    must(report.step("helm install", || release.install()))?;
+    must(report.noted_step("helm install", || {
+        let installed = release.install();
+        (release.image_sizes().unwrap_or_default(), installed)
+    }))?;
     must(report.step("helm test", || release.test()))?;
     must(under_load(cluster, &release, wish.short, report))?;
     must(report.step("helm uninstall", || {
@@ -52,23 +55,29 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
     }))
 }
 
-fn under_load(cluster: &Cluster<'_>, release: &Release<'_>, short: bool, report: &mut Report) -> bool {
+fn under_load(
+    cluster: &Cluster<'_>,
+    release: &Release<'_>,
+    short: bool,
+    report: &mut Report,
+) -> bool {
     let mut crowd = None;
     let begun = report.step("300 connections", || {
         crowd = Some(Crowd::start(cluster, &target(release)?, CONNECTIONS)?);
         Ok(())
     });
     let Some(mut crowd) = crowd.filter(|_| begun) else { return false };
-    let mut step = |name: &str, work: &dyn Fn() -> Result<()>| {
+    let mut step = |name: &str, moved: u64, work: &dyn Fn() -> Result<()>| {
         report.noted_step(name, || {
-            let ended = work().and_then(|()| crowd.mark(name));
+            let ended = work().and_then(|()| crowd.mark(name)).and_then(|seen| seen.moved(moved));
             match ended {
                 Ok(figures) => (vec![figures.line()], Ok(())),
                 Err(error) => (vec![], Err(error)),
             }
         })
     };
-    let mut passed = step("helm upgrade", &|| release.upgrade(&next_tag(cluster, release)?));
+    let mut passed =
+        step("helm upgrade", CONNECTIONS, &|| release.upgrade(&next_tag(cluster, release)?));
     if !short {
         let mut workloads = release.workloads().unwrap_or_default();
         // The throw-away database keeps nothing: with its pod goes the log, and rightly all that was promised.
@@ -76,7 +85,9 @@ fn under_load(cluster: &Cluster<'_>, release: &Release<'_>, short: bool, report:
         passed &= !workloads.is_empty();
         for workload in &workloads {
             let name = format!("delete {}", workload.name);
-            passed &= step(&name, &|| release.delete_one_pod(workload));
+            // Only a gateway holds anybody's socket.
+            let moved = u64::from(workload.name.ends_with("-gateway"));
+            passed &= step(&name, moved, &|| release.delete_one_pod(workload));
         }
     }
     passed
@@ -104,7 +115,8 @@ fn next_tag(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<String> {
     let image = release.running_image("deployment/roomcast-gateway")?;
     let (_, tag) = image.rsplit_once(':').context("an image without a tag")?;
     let next = format!("{tag}-next");
-    let ours: Vec<String> = release.images()?.into_iter().filter(|one| one.ends_with(tag)).collect();
+    let ours: Vec<String> =
+        release.images()?.into_iter().filter(|one| one.ends_with(tag)).collect();
     let ours: Vec<String> = ours.into_iter().filter(|one| !one.contains("/keycloak:")).collect();
     cluster.tag(&ours, &next)?;
     Ok(next)
