@@ -46,7 +46,7 @@ one_file_image() { # PROGRAM TAG: an archive as `docker save` writes it, of one 
 load() { # IMAGE...
   local image
   for image in "$@"; do
-    docker save "$image" | ctr_ images import - >/dev/null || die "cannot load $image"
+    docker save "$image" | ctr_ images import - >/dev/null || die "cannot load $image; \`cargo xtask images\` builds what is missing"
     say "loaded $image"
   done
 }

@@ -61,8 +61,9 @@ fn under_load(
     short: bool,
     report: &mut Report,
 ) -> bool {
-    let mut crowd = None;
+    let (mut crowd, mut workloads) = (None, Vec::new());
     let begun = report.step("300 connections", || {
+        workloads = release.workloads()?;
         crowd = Some(Crowd::start(cluster, &target(release)?, CONNECTIONS)?);
         Ok(())
     });
@@ -79,15 +80,15 @@ fn under_load(
     let mut passed =
         step("helm upgrade", CONNECTIONS, &|| release.upgrade(&next_tag(cluster, release)?));
     if !short {
-        let mut workloads = release.workloads().unwrap_or_default();
-        // The throw-away database keeps nothing: with its pod goes the log, and rightly all that was promised.
-        workloads.retain(|workload| !workload.name.ends_with("-dev-postgres"));
-        passed &= !workloads.is_empty();
-        for workload in &workloads {
+        for workload in workloads {
+            // The throw-away database keeps nothing: with its pod goes the log, and all that was promised.
+            if workload.name.ends_with("-dev-postgres") {
+                continue;
+            }
             let name = format!("delete {}", workload.name);
             // Only a gateway holds anybody's socket.
             let moved = u64::from(workload.name.ends_with("-gateway"));
-            passed &= step(&name, moved, &|| release.delete_one_pod(workload));
+            passed &= step(&name, moved, &|| release.delete_one_pod(&workload));
         }
     }
     passed
@@ -113,11 +114,11 @@ fn target(release: &Release<'_>) -> Result<Target> {
 /// another version would take its minutes without showing more.
 fn next_tag(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<String> {
     let image = release.running_image("deployment/roomcast-gateway")?;
-    let (_, tag) = image.rsplit_once(':').context("an image without a tag")?;
+    let (repository, tag) = image.rsplit_once(':').context("an image without a tag")?;
+    let (owner, _) = repository.rsplit_once('/').context("an image without an owner")?;
     let next = format!("{tag}-next");
-    let ours: Vec<String> =
-        release.images()?.into_iter().filter(|one| one.ends_with(tag)).collect();
-    let ours: Vec<String> = ours.into_iter().filter(|one| !one.contains("/keycloak:")).collect();
+    let mut ours = release.images()?;
+    ours.retain(|one| one.starts_with(&format!("{owner}/")) && one.ends_with(&format!(":{tag}")));
     cluster.tag(&ours, &next)?;
     Ok(next)
 }
