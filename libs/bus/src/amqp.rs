@@ -88,6 +88,7 @@ impl AmqpBus {
             closing: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
+        metrics::begin("publish");
         tasks.spawn(publisher::run(shared.clone()));
         Self { shared, tasks }
     }
@@ -107,6 +108,7 @@ impl Bus for AmqpBus {
     async fn consume(&self, gateway: GatewayId, incarnation: Incarnation) -> Consumer {
         let (events, received) = mpsc::channel(self.shared.config.events_max);
         let wishes = Arc::new(Wishes::default());
+        metrics::begin("consume");
         self.shared.health.consume(false);
         let consumption = consumer::Consumption {
             shared: self.shared.clone(),

@@ -1,7 +1,21 @@
 //! The names of the bus's metrics, each in one place. No label holds a room or a principal.
+//!
+//! What counts faults is made at the start: an alert that looks for a rise does not see a counter
+//! that is born with its first fault.
 use metrics::{counter, gauge};
 
 use crate::Outbound;
+
+/// Makes the counters of faults of a connection to the broker, at zero.
+pub(crate) fn begin(side: &'static str) {
+    for name in ["roomcast_bus_dropped_total", "roomcast_bus_reconnects_total"] {
+        counter!(name, "side" => side).absolute(0);
+    }
+    match side {
+        "publish" => counter!("roomcast_bus_unconfirmed_total").absolute(0),
+        _ => counter!("roomcast_bus_undecodable_total").absolute(0),
+    }
+}
 
 /// The short name of an exchange, as a label.
 pub(crate) fn exchange(out: &Outbound) -> &'static str {

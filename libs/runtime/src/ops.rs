@@ -146,7 +146,8 @@ async fn readyz(state: web::Data<State>) -> HttpResponse {
 
 #[get("/metrics")]
 async fn exposition(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::plaintext()).body(state.recorder.render())
+    let text = state.recorder.render(&state.readiness.report());
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::ready::ReadyReport;
+
 /// Bounds of durations, in seconds.
 const SECONDS: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -32,6 +34,8 @@ impl Recorder {
         describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Memory held");
         describe_gauge!("process_cpu_seconds", Unit::Seconds, "Processor time used so far");
         describe_gauge!("process_open_fds", Unit::Count, "Open files and sockets");
+        describe_gauge!("roomcast_runtime_ready", "1 while traffic should be sent here");
+        describe_gauge!("roomcast_runtime_draining", "1 since the process was told to stop");
         gauge!("roomcast_runtime_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         // Made at once, so that an alert can tell "none" from "unknown".
         counter!("roomcast_runtime_panics_total").absolute(0);
@@ -52,9 +56,10 @@ impl Recorder {
         Self(builder(name).unwrap().build_recorder().handle())
     }
 
-    /// The whole exposition.
-    pub fn render(&self) -> String {
+    /// The whole exposition, with how ready the process is.
+    pub fn render(&self, report: &ReadyReport) -> String {
         own_figures();
+        readiness(report);
         self.0.render()
     }
 }
@@ -85,6 +90,12 @@ fn own_figures() {
     }
 }
 
+/// So that a roll-out is seen in the same picture as what it did to the sockets.
+fn readiness(report: &ReadyReport) {
+    gauge!("roomcast_runtime_ready").set(f64::from(report.ready));
+    gauge!("roomcast_runtime_draining").set(f64::from(report.draining));
+}
+
 fn field(status: &str, name: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -102,6 +113,8 @@ fn cpu_ticks(stat: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -109,6 +122,17 @@ mod tests {
         assert_eq!(field("Name:\tx\nVmRSS:\t  1234 kB\n", "VmRSS:"), Some(1234.0));
         let stat = "7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0";
         assert_eq!(cpu_ticks(stat), Some(400.0));
+    }
+
+    #[test]
+    fn a_process_that_was_told_to_stop_says_so() {
+        let recorder = builder("test").unwrap().build_recorder();
+        let handle = recorder.handle();
+        let report = ReadyReport { ready: false, draining: true, flags: BTreeMap::new() };
+        metrics::with_local_recorder(&recorder, || readiness(&report));
+        let text = handle.render();
+        assert!(text.contains("roomcast_runtime_ready{service=\"test\"} 0\n"), "{text}");
+        assert!(text.contains("roomcast_runtime_draining{service=\"test\"} 1\n"), "{text}");
     }
 
     #[test]

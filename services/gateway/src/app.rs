@@ -182,9 +182,13 @@ impl Gateway {
             }
             self.hub.counted().forget_idle();
             ::metrics::gauge!("roomcast_gateway_ring_bytes").set(self.rooms.shelf().bytes() as f64);
+            let rooms = self.rooms.stored();
+            let behind = rooms.iter().map(|room| room.behind()).filter(|items| *items > 0);
+            let (count, items) =
+                behind.fold((0, 0), |(rooms, sum), items| (rooms + 1, sum + items));
+            metrics::behind(count, items);
             if self.rooms.shelf().crowded() {
                 // Whose room is quiet is at its head; who comes back reads history.
-                let rooms = self.rooms.stored();
                 rooms.iter().filter(|room| room.idle()).for_each(|room| room.forget_items());
             }
         }

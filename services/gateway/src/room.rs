@@ -143,6 +143,11 @@ impl Room {
         self.state.lock().reader.missing()
     }
 
+    /// How many items its log is known to hold that were not read here yet.
+    pub fn behind(&self) -> u64 {
+        self.state.lock().reader.behind()
+    }
+
     /// Marks it as queued for the filler; false if it was already.
     pub fn begin_filling(&self) -> bool {
         !self.filling.swap(true, Ordering::AcqRel)

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::announce::Announcer;
 use crate::config::{PresenceConfig, StoreAddress};
 use crate::lease::{Leases, Writes};
+use crate::metrics;
 use crate::service::PresenceService;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
@@ -28,6 +29,7 @@ pub async fn start(
     bus: Arc<dyn Bus>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Arc<PresenceService>> {
+    metrics::begin();
     let store = open_store(&config)?;
     let announcer = Announcer::new(bus);
     let tasks = TaskTracker::new();

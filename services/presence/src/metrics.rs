@@ -1,9 +1,18 @@
 //! What an operator sees of presence. No room, user or gateway is in a label.
+//!
+//! What counts faults is made at the start: an alert that looks for a rise does not see a counter
+//! that is born with its first fault.
 use std::time::Instant;
 
 use domain::{Result, Signal};
 use metrics::{counter, histogram};
 use rpc::presence::LeaseState;
+
+/// Makes the counters of faults, at zero.
+pub(crate) fn begin() {
+    counter!("roomcast_presence_leases_lost_total").absolute(0);
+    counter!("roomcast_presence_swept_total").absolute(0);
+}
 
 /// Leases given.
 pub(crate) fn lease_opened() {

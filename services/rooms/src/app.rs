@@ -18,6 +18,7 @@ use crate::janitor::{self, Keeping};
 use crate::kinds::Kinds;
 use crate::log::{LaneLimits, Log};
 use crate::membership::Membership;
+use crate::metrics;
 use crate::moderation::Moderation;
 use crate::service::RoomsService;
 use crate::store::Store;
@@ -45,6 +46,7 @@ pub async fn start(
     deps: Deps,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Arc<RoomsService>> {
+    metrics::begin();
     let store = open(&config).await?;
     let tasks = TaskTracker::new();
     let kinds = Arc::new(Kinds::new(config.kinds.clone()));

@@ -1,7 +1,23 @@
 //! What the service counts. No room's and no principal's name is in a label.
+//!
+//! What counts faults is made at the start: an alert that looks for a rise does not see a counter
+//! that is born with its first fault.
 use std::time::Duration;
 
 use domain::{Error, Result};
+
+/// Makes the counters of faults, at zero.
+pub(crate) fn begin() {
+    for name in [
+        "roomcast_rooms_commit_repeats_total",
+        "roomcast_rooms_commit_one_by_one_total",
+        "roomcast_rooms_position_above_head_total",
+    ] {
+        metrics::counter!(name).absolute(0);
+    }
+    metrics::counter!("roomcast_rooms_watch_streams_ended_total", "cause" => "not_read")
+        .absolute(0);
+}
 
 /// A publish was answered.
 pub(crate) fn published<T>(result: &Result<T>) {

@@ -1,8 +1,8 @@
 //! Starts a whole system on this machine for work by hand and for the bench, and holds it until its
 //! standard input ends.
 //!
-//! Prints one JSON line: socket URLs, HTTP URLs, the admin port, access tokens, and the processes
-//! with their ids. Everything it started ends with it.
+//! Prints one JSON line: socket URLs, HTTP URLs, the admin port, each service's ops port, access
+//! tokens, and the processes with their ids. Everything it started ends with it.
 use std::io::Read;
 
 use anyhow::{Context, bail};
@@ -37,6 +37,11 @@ fn describe(system: &System, tokens: usize) -> anyhow::Result<serde_json::Value>
     let services = [&system.gateways, &system.rooms, &system.presence, &system.auth];
     let named = |service: &Service| (service.name.clone(), service.program.process().pid());
     let mut processes: Vec<_> = services.into_iter().flatten().map(named).collect();
+    let ops = services.into_iter().flatten().map(|service| {
+        let address = format!("127.0.0.1:{}", service.ops_port);
+        (service.name.clone(), address)
+    });
+    let ops: std::collections::BTreeMap<_, _> = ops.collect();
     if let Some(outside) = &system.outside {
         processes.push(("rabbitmq".into(), outside.rabbit.process().pid()));
         processes.push(("postgresql".into(), outside.postgres.process().pid()));
@@ -50,6 +55,7 @@ fn describe(system: &System, tokens: usize) -> anyhow::Result<serde_json::Value>
         "urls": system.urls(),
         "http": http,
         "admin": format!("http://127.0.0.1:{admin}"),
+        "ops": ops,
         "admin_token": system.token("root", &["admin"])?,
         "tokens": people?,
         "processes": processes.into_iter().collect::<std::collections::BTreeMap<_, _>>(),

@@ -140,6 +140,11 @@ impl Reader {
         Some(self.range(hi, until.max(hi + 1)))
     }
 
+    /// How many items the log is known to hold after its place.
+    pub fn behind(&self) -> u64 {
+        self.target.saturating_sub(self.ring.hi())
+    }
+
     /// Takes the answer to a fetch of `asked`.
     pub fn fetched(&mut self, asked: &FetchRange, answer: Fetched) -> Outcome {
         let before = self.ring.hi();

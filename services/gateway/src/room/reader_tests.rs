@@ -52,6 +52,17 @@ fn offsets(reader: &Reader, after: u64) -> Vec<u64> {
 }
 
 #[test]
+fn a_head_above_its_place_is_how_far_it_is_behind() {
+    let mut reader = reader_at(5);
+    assert_eq!(reader.behind(), 0);
+    let head = Position { epoch: epoch("e1"), offset: 8 };
+    assert_eq!(reader.note_head(&head), Outcome { news: false, need: Need::Soon });
+    assert_eq!(reader.behind(), 3);
+    reader.offer(&batch([6, 7, 8]));
+    assert_eq!(reader.behind(), 0);
+}
+
+#[test]
 fn the_next_item_is_news_and_an_old_one_is_not() {
     let mut reader = reader_at(5);
     assert_eq!(reader.offer(&batch([6])), Outcome { news: true, need: Need::Nothing });

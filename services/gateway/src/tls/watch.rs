@@ -27,6 +27,9 @@ impl Watch {
 
     /// Runs until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        // At zero, so that an alert sees the first one that is refused.
+        count("done", 0);
+        count("refused", 0);
         let mut rounds = interval(self.tls.reload);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -61,16 +64,16 @@ impl Watch {
     fn show(&self, pair: Pair) {
         pair.tell("new connections get the new certificate");
         self.tls.shown.0.store(Arc::new(pair.certified));
-        count("done");
+        count("done", 1);
     }
 }
 
 fn refuse(problem: &str) {
     tracing::error!(problem, "a new certificate is of no use; the one before stays");
-    count("refused");
+    count("refused", 1);
 }
 
-fn count(outcome: &'static str) {
+fn count(outcome: &'static str, times: u64) {
     let name = "roomcast_gateway_certificate_reloads_total";
-    metrics::counter!(name, "outcome" => outcome).increment(1);
+    metrics::counter!(name, "outcome" => outcome).increment(times);
 }
