@@ -7,6 +7,7 @@ mod autobahn;
 mod bench;
 mod chart;
 mod ci;
+mod dashboards;
 mod faults;
 mod fuzz;
 mod r#gen;
@@ -72,6 +73,12 @@ enum Verb {
     },
     /// Makes sure of the tools that check what is no Rust, and says where they are.
     Tools,
+    /// Dashboards and alert rules: every query against a real Prometheus that scrapes real load.
+    Dashboards {
+        /// Runs the binaries of `target/PROFILE`, which must be built.
+        #[arg(long, default_value = "debug")]
+        profile: String,
+    },
     /// The fault tests in many rounds, against real processes.
     Faults {
         /// How often.
@@ -102,6 +109,7 @@ fn main() -> ExitCode {
         Verb::Bench { only } => bench::run(&shell, &only),
         Verb::Chart { write } => chart::run(&shell, write),
         Verb::Tools => parts::tools::show(&shell),
+        Verb::Dashboards { profile } => dashboards::run(&shell, &profile),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),
