@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::shell::{self, Shell};
-use crate::{chart, r#gen, k8s, parts, test, tidy, web};
+use crate::{chart, dashboards, r#gen, k8s, parts, test, tidy, web};
 
 pub fn run(shell: &Shell) -> Result<()> {
     let begun = Instant::now();
@@ -35,6 +35,7 @@ pub fn run(shell: &Shell) -> Result<()> {
         shell.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     });
     test::groups(shell, &[], &mut report);
+    report.step("dashboards", || dashboards::run(shell, "debug"));
     report.step("reference pages", || r#gen::run(shell, true));
     let panicked = |_| (Duration::ZERO, Err(anyhow::anyhow!("the step panicked; see above")));
     let (took, program) = deny.join().unwrap_or_else(panicked);

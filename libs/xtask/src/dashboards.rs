@@ -28,15 +28,16 @@ const BOARDS: &str = "helm/roomcast/dashboards";
 const PAGE: &str = "docs/how-to/read-the-dashboards.md";
 /// How long the load runs before the queries: rates look back for a minute.
 const WARM_UP: Duration = Duration::from_secs(25);
-/// How long the load runs before a fault.
-const TALKING: Duration = Duration::from_secs(5);
+/// People talk now.
+const TALK: &str = "sum(increase(roomcast_rooms_publishes_total{outcome=\"ok\"}[5s])) > 20";
 /// How long a fault may take to be seen.
 const SEEN: Duration = Duration::from_secs(60);
-/// What is killed, and the alerts that must then be pending or firing.
+/// What is killed, and the alerts that must then be pending or firing. The database goes first: the
+/// load does not begin again without its parts, and only publishes show that the log fails.
 const FAULTS: [(&str, &[&str]); 3] = [
+    ("postgresql", &["RoomcastPublishesFail", "RoomcastCallsFail"]),
     ("rabbitmq", &["RoomcastWithoutBroker", "RoomcastBrokerConnectionDown"]),
     ("redis", &["RoomcastPresenceStoreFails"]),
-    ("postgresql", &["RoomcastPublishesFail", "RoomcastCallsFail"]),
 ];
 
 /// Runs the binaries that lie in `target/{profile}`; they must have been built.
@@ -55,9 +56,9 @@ pub fn run(shell: &Shell, profile: &str) -> Result<()> {
     let answered = all_answer(&prometheus, &queries, |quiet| quiet.is_some())?;
     ensure!(prometheus.ask("ALERTS")?.is_empty(), "alerts hold: {:?}", prometheus.ask("ALERTS")?);
     println!("{answered} of {} queries have data, the others a reason", queries.len());
+    system.load(shell)?;
+    prometheus.wait(TALK, SEEN)?;
     for (part, alerts) in FAULTS {
-        system.load(shell)?;
-        std::thread::sleep(TALKING);
         system.kill(shell, part)?;
         for alert in alerts {
             prometheus.wait(&format!("ALERTS{{alertname=\"{alert}\"}}"), SEEN).context(part)?;

@@ -1,4 +1,4 @@
-//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart |
+//! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart | dashboards |
 //! tools | faults | fuzz | autobahn | k8s`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
