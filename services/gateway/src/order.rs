@@ -72,11 +72,18 @@ impl Orders {
         self.state.lock().upto
     }
 
-    /// The stream begins after this order.
+    /// The stream begins after this order. A lower one than was seen means that the database was
+    /// restored: numbers are given again, for orders that were not obeyed yet.
     pub fn begin(&self, after: u64) {
         let mut state = self.state.lock();
-        if state.upto.is_none() {
-            state.upto = Some(after);
+        match state.upto {
+            None => state.upto = Some(after),
+            Some(upto) if after < upto => {
+                tracing::warn!(upto, after, "orders were set back, as by a restore");
+                state.upto = Some(after);
+                state.early.clear();
+            }
+            Some(_) => {}
         }
     }
 
@@ -194,6 +201,19 @@ mod tests {
         assert!(!orders.note(&order(12, 0), true));
         assert_eq!(orders.upto(), Some(12));
         assert!(!orders.note(&order(11, 0), false));
+    }
+
+    #[test]
+    fn numbers_that_a_restore_took_back_are_obeyed_when_they_come_again() {
+        let orders = Orders::default();
+        orders.begin(10);
+        assert!(orders.note(&order(11, 0), true) && orders.note(&order(13, 0), false));
+        orders.begin(11);
+        assert!(!orders.note(&order(11, 0), true), "the stream was only opened again");
+        assert!(!orders.note(&order(13, 0), true), "the bus brought it before");
+        orders.begin(9);
+        assert_eq!(orders.upto(), Some(9));
+        assert!(orders.note(&order(10, 0), true) && orders.note(&order(13, 0), true));
     }
 
     #[test]
