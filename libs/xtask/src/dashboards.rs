@@ -9,6 +9,7 @@ mod board;
 mod prometheus;
 mod quiet;
 mod rules;
+mod schema;
 mod system;
 
 use std::time::Duration;
@@ -76,11 +77,14 @@ pub fn run(shell: &Shell, profile: &str) -> Result<()> {
 fn checked(shell: &Shell) -> Result<Vec<Query>> {
     let page = std::fs::read_to_string(shell.root().join(PAGE)).context(PAGE)?;
     let (mut queries, mut problems) = (Vec::new(), Vec::new());
-    let boards = shell.files(BOARDS)?;
-    ensure!(!boards.is_empty(), "{BOARDS} is empty");
-    for path in boards {
+    let read = |path: String| {
         let text = std::fs::read_to_string(shell.root().join(&path))?;
-        let board = board::read(&path, &text)?;
+        Ok((path, text))
+    };
+    let boards = shell.files(BOARDS)?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    ensure!(!boards.is_empty(), "{BOARDS} is empty");
+    for (path, text) in &boards {
+        let board = board::read(path, text)?;
         problems.extend(board.problems(&page));
         queries.extend(board.queries());
     }
@@ -89,6 +93,7 @@ fn checked(shell: &Shell) -> Result<Vec<Query>> {
     queries.extend(rules.selectors());
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
     rules.promtool(shell)?;
+    schema::check(shell, &boards)?;
     Ok(queries)
 }
 

@@ -45,6 +45,9 @@ const GRPCURL: &str = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.1";
 /// The release of buf that the proto files are checked with. It is no dependency of the page: its
 /// packages for other platforms are not on every mirror, and one that is missing stops `npm ci`.
 const BUF: &str = "1.75.0";
+/// The release of Grafana whose model the dashboards are checked against, and its compiler.
+const GRAFANA_SCHEMA: &str = "12.2.0";
+const TYPESCRIPT: &str = "5.9.3";
 /// Node.js that the page is built with: this or newer.
 const NODE: u32 = 20;
 
@@ -137,6 +140,24 @@ pub fn buf(shell: &Shell) -> Result<PathBuf> {
         ["install", "--prefix", prefix, "--no-audit", "--no-fund", "--loglevel=error", &package];
     shell::run(shell.command("", "npm", &args))?;
     Ok(program)
+}
+
+/// Grafana's own model of a dashboard and the compiler that checks against it; installed first if
+/// they are missing. A folder for sources that import it.
+pub fn grafana_schema(shell: &Shell) -> Result<PathBuf> {
+    let folder = cache()?.join(format!("grafana-schema-{GRAFANA_SCHEMA}"));
+    if folder.join("node_modules/.bin/tsc").is_file() {
+        return Ok(folder);
+    }
+    node(shell)?;
+    std::fs::create_dir_all(&folder)?;
+    let prefix = folder.to_str().context("the cache's path is no text")?;
+    eprintln!("parts: installing Grafana's schema {GRAFANA_SCHEMA} into {prefix}, once");
+    let (schema, compiler) =
+        (format!("@grafana/schema@{GRAFANA_SCHEMA}"), format!("typescript@{TYPESCRIPT}"));
+    let args = ["install", "--prefix", prefix, "--no-audit", "--no-fund", "--loglevel=error"];
+    shell::run(shell.command("", "npm", &[&args[..], &[&*schema, &*compiler]].concat()))?;
+    Ok(folder)
 }
 
 /// Where things built once are kept.
