@@ -29,8 +29,8 @@ const BOARDS: &str = "helm/roomcast/dashboards";
 const PAGE: &str = "docs/how-to/read-the-dashboards.md";
 /// How long the load runs before the queries: rates look back for a minute.
 const WARM_UP: Duration = Duration::from_secs(25);
-/// People talk now.
-const TALK: &str = "sum(increase(roomcast_rooms_publishes_total{outcome=\"ok\"}[5s])) > 20";
+/// What people said in the last seconds.
+const TALK: &str = "sum(increase(roomcast_rooms_publishes_total{outcome=\"ok\"}[5s]))";
 /// How long a fault may take to be seen.
 const SEEN: Duration = Duration::from_secs(60);
 /// What is killed, and the alerts that must then be pending or firing. The database goes first: the
@@ -57,8 +57,11 @@ pub fn run(shell: &Shell, profile: &str) -> Result<()> {
     let answered = all_answer(&prometheus, &queries, |quiet| quiet.is_some())?;
     ensure!(prometheus.ask("ALERTS")?.is_empty(), "alerts hold: {:?}", prometheus.ask("ALERTS")?);
     println!("{answered} of {} queries have data, the others a reason", queries.len());
+    // Fresh load for half a minute, so that people talk when the first part is killed.
+    system.unload();
+    prometheus.wait(&format!("{TALK} == 0"), SEEN)?;
     system.load(shell)?;
-    prometheus.wait(TALK, SEEN)?;
+    prometheus.wait(&format!("{TALK} > 20"), SEEN)?;
     for (part, alerts) in FAULTS {
         system.kill(shell, part)?;
         for alert in alerts {

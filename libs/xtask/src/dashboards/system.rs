@@ -79,7 +79,8 @@ impl System {
         Ok(())
     }
 
-    fn unload(&mut self) {
+    /// Lets nobody talk any more.
+    pub fn unload(&mut self) {
         if let Some(mut load) = self.load.take() {
             // It may have ended by itself.
             let _ = load.kill();
