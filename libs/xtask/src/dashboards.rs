@@ -49,11 +49,11 @@ pub fn run(shell: &Shell, profile: &str) -> Result<()> {
     let prometheus = Prometheus::start(shell, &system.ops)?;
     prometheus.wait(&format!("count(up == 1) == {}", system.ops.len()), SEEN)?;
     system.load(shell)?;
-    std::thread::sleep(WARM_UP / 2);
+    pause(WARM_UP / 2);
     // What was born between two scrapes shows no rise: some come and are sent away once more.
     system.connects(shell)?;
     system.refusals()?;
-    std::thread::sleep(WARM_UP / 2);
+    pause(WARM_UP / 2);
     let answered = all_answer(&prometheus, &queries, |quiet| quiet.is_some())?;
     ensure!(prometheus.ask("ALERTS")?.is_empty(), "alerts hold: {:?}", prometheus.ask("ALERTS")?);
     println!("{answered} of {} queries have data, the others a reason", queries.len());
@@ -141,6 +141,11 @@ fn anchor(heading: &str) -> String {
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this program has no runtime to hold up")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Runs a command for its output, and tells a failure by what it printed.

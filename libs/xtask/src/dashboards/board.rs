@@ -174,7 +174,7 @@ impl Panel {
             (place.w > 0 && place.h > 0 && place.x + place.w <= COLUMNS, "is off the grid"),
             (is_row || UNITS.contains(&unit), "has no known unit"),
             (is_row || self.source_is_chosen(), "does not take the board's data source"),
-            (is_row != !self.targets.is_empty(), "a row has queries, or another panel none"),
+            (is_row == self.targets.is_empty(), "a row has queries, or another panel none"),
             (refs.len() == self.targets.len(), "two queries have one name"),
             (self.targets.iter().all(|t| !t.legend_format.is_empty()), "a line has no name"),
             (is_row || page.contains(&format!("| {} |", self.title)), "is not on the page"),

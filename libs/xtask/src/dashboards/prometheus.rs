@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::quietly;
+use super::{pause, quietly};
 use crate::shell::Shell;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -63,7 +63,7 @@ impl Prometheus {
                 let tail: Vec<&str> = log.lines().rev().take(5).collect();
                 bail!("{expression}: nothing within {most:?}: {answer:?}\n{}", tail.join("\n"));
             }
-            std::thread::sleep(LOOK_AGAIN);
+            pause(LOOK_AGAIN);
         }
     }
 }
