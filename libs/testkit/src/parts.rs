@@ -1,4 +1,4 @@
-//! Real parts for tests: PostgreSQL, Redis and RabbitMQ, each on free ports with data of its own.
+//! Real parts for tests: PostgreSQL, Redis, RabbitMQ and Keycloak, each on free ports with data of its own.
 //!
 //! Every part ends when its value is dropped, also while a test panics; what a killed test process
 //! leaves is ended and removed by a janitor process that waits for that death. Only what was started
@@ -6,8 +6,9 @@
 //! (a tokio runtime is needed); signals are plain functions and take milliseconds. A missing program
 //! is an error that names the Debian package to install.
 //!
-//! RabbitMQ and PostgreSQL boot slowly: tests that do not kill them share one with
-//! [`shared_rabbit`] and [`shared_postgres`] and take a vhost or database each.
+//! RabbitMQ, PostgreSQL and Keycloak boot slowly: tests that do not kill them share one with
+//! [`shared_rabbit`], [`shared_postgres`] and [`shared_keycloak`] and take a vhost, a database or people each.
+mod keycloak;
 mod place;
 mod postgres;
 mod process;
@@ -15,6 +16,7 @@ mod program;
 mod rabbit;
 mod redis;
 
+pub use keycloak::{Keycloak, Person, Tokens, shared_keycloak};
 pub use place::free_port;
 pub use postgres::{Postgres, shared_postgres};
 pub use process::Process;

@@ -3,6 +3,7 @@
 //! Debian packages are installed only by root and only what is missing, and nothing installed
 //! gets started: tests start their own. Tools that no package has are built once into
 //! `${ROOMCAST_CACHE:-~/.cache/roomcast}/bin`.
+mod keycloak;
 mod sdk;
 pub mod tools;
 
@@ -32,7 +33,7 @@ const PACKAGES: [Package; 9] = [
         name: "fonts-liberation",
         any_of: &["/usr/share/fonts/truetype/liberation", "/usr/share/fonts/truetype/liberation2"],
     },
-    // For the official SDKs.
+    // For the official SDKs, the last two for Keycloak too.
     Package { name: "python3-venv", any_of: &["/usr/lib/*/ensurepip/__main__.py"] },
     Package { name: "default-jdk-headless", any_of: &["/usr/bin/javac"] },
     Package { name: "maven", any_of: &["/usr/bin/mvn"] },
@@ -62,7 +63,8 @@ pub fn for_tests(shell: &Shell) -> Result<()> {
     }
     grpcurl(shell)?;
     sdk::python(shell)?;
-    sdk::java(shell)
+    sdk::java(shell)?;
+    keycloak::keycloak(shell)
 }
 
 /// Makes sure of Prometheus and promtool, for the dashboards.
