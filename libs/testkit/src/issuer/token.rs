@@ -5,6 +5,9 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::key::{TestKey, encode};
@@ -37,6 +40,16 @@ impl TestToken {
         });
         let token = Self { header: Map::new(), claims: object(claims), key };
         token.signed_by_header()
+    }
+
+    /// A token with the header and the claims of one that somebody else signed, to be forged with `key`.
+    pub fn like(token: &str, key: &Arc<TestKey>) -> anyhow::Result<Self> {
+        let mut parts = token.split('.').map(|part| {
+            let bytes = URL_SAFE_NO_PAD.decode(part)?;
+            Ok::<Value, anyhow::Error>(serde_json::from_slice(&bytes)?)
+        });
+        let mut next = || parts.next().context("a token has three parts")?;
+        Ok(Self { header: object(next()?), claims: object(next()?), key: Arc::clone(key) })
     }
 
     fn signed_by_header(mut self) -> Self {
@@ -92,6 +105,11 @@ impl TestToken {
     pub fn forged_by(mut self, key: &Arc<TestKey>) -> Self {
         self.key = Arc::clone(key);
         self
+    }
+
+    /// A claim; `Null` if it has no such.
+    pub fn get(&self, name: &str) -> Value {
+        self.claims.get(name).cloned().unwrap_or_default()
     }
 
     /// The subject.

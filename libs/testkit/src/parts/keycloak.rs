@@ -23,10 +23,8 @@ use super::process::{Process, Recipe, accepts, find_program};
 /// The release that is tested with; `libs/xtask/src/parts/keycloak.rs` installs it.
 const RELEASE: &str = "26.7.3";
 /// The realm that compose and the chart bring too.
-const REALM: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../helm/roomcast/files/keycloak/chat-realm.json"
-);
+const REALM: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../helm/roomcast/files/keycloak/chat-realm.json");
 const START: Duration = Duration::from_secs(300);
 /// What of the program a home shows without having it.
 const LED_TO: [&str; 4] = ["lib", "conf", "themes", "providers"];
@@ -169,10 +167,8 @@ fn program() -> Result<PathBuf> {
     find_program("java", "default-jdk-headless", &[])?;
     let cache = match std::env::var_os("ROOMCAST_CACHE") {
         Some(given) => PathBuf::from(given),
-        None => {
-            PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?)
-                .join(".cache/roomcast")
-        }
+        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?)
+            .join(".cache/roomcast"),
     };
     let folder = cache.join(format!("keycloak-{RELEASE}"));
     ensure!(

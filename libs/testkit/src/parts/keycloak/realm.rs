@@ -66,13 +66,16 @@ impl Keycloak {
 
     /// Signs in by a password at `client`.
     pub async fn sign_in_at(&self, client: &str, person: &Person) -> Result<Tokens> {
-        self.token("chat", &[
-            ("grant_type", "password"),
-            ("client_id", client),
-            ("scope", "openid profile"),
-            ("username", &person.name),
-            ("password", &person.password),
-        ])
+        self.token(
+            "chat",
+            &[
+                ("grant_type", "password"),
+                ("client_id", client),
+                ("scope", "openid profile"),
+                ("username", &person.name),
+                ("password", &person.password),
+            ],
+        )
         .await
     }
 
@@ -84,11 +87,14 @@ impl Keycloak {
 
     /// Fetches new tokens by a refresh token of the page's client.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
-        self.token("chat", &[
-            ("grant_type", "refresh_token"),
-            ("client_id", "frontend"),
-            ("refresh_token", refresh_token),
-        ])
+        self.token(
+            "chat",
+            &[
+                ("grant_type", "refresh_token"),
+                ("client_id", "frontend"),
+                ("refresh_token", refresh_token),
+            ],
+        )
         .await
     }
 
