@@ -8,6 +8,7 @@
 //! layer wants a span, so a span then costs one atomic read.
 pub mod args;
 pub mod config;
+pub mod health;
 pub mod ops;
 pub mod process;
 pub mod prometheus;

@@ -13,8 +13,9 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::args::{self, ServiceArgs};
+use crate::args::{self, Instead, ServiceArgs};
 use crate::config::{ConfigProblems, Loader};
+use crate::health;
 use crate::ops::{self, OpsConfig};
 use crate::prometheus::Recorder;
 use crate::ready::Readiness;
@@ -50,7 +51,10 @@ pub fn run<C, F>(
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    run_with(name, &args::parse(name), load, start)
+    match args::parse(name) {
+        (args, None) => run_with(name, &args, load, start),
+        (args, Some(Instead::Health)) => health::run(name, &args, |_| {}),
+    }
 }
 
 /// The same with arguments that were read before.

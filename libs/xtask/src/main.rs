@@ -1,5 +1,5 @@
 //! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart | dashboards |
-//! tools | faults | fuzz | autobahn | k8s`.
+//! tools | env | images | compose | k8s | faults | fuzz | autobahn`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
@@ -7,10 +7,14 @@ mod autobahn;
 mod bench;
 mod chart;
 mod ci;
+mod compose;
 mod dashboards;
+mod docker;
+mod env;
 mod faults;
 mod fuzz;
 mod r#gen;
+mod images;
 mod k8s;
 mod parts;
 mod report;
@@ -89,6 +93,20 @@ enum Verb {
     },
     /// The targets of `libs/fuzz` under libFuzzer.
     Fuzz(fuzz::Wish),
+    /// Writes a `.env` with random secrets for compose.yaml.
+    Env,
+    /// Builds every image of the Dockerfile, and checks that each is what it promises to be.
+    Images {
+        /// With less optimisation, in less time.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Brings compose.yaml up, and lets two people talk in browsers while its parts die.
+    Compose {
+        /// Leaves it running; its secrets are in target/compose.env.
+        #[arg(long)]
+        keep: bool,
+    },
     /// The Autobahn suite against a socket that echoes.
     Autobahn {
         /// Only such cases, as `1.*`.
@@ -112,6 +130,9 @@ fn main() -> ExitCode {
         Verb::Dashboards { profile } => dashboards::run(&shell, &profile),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
+        Verb::Env => env::run(&shell),
+        Verb::Images { quick } => images::run(&shell, quick),
+        Verb::Compose { keep } => compose::run(&shell, keep),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),
         Verb::K8s(wish) => k8s::run(&shell, &wish),
     };

@@ -79,6 +79,18 @@ fn python_venv(shell: &Shell) -> Result<()> {
     if package.is_there() { Ok(()) } else { install(shell, &[package.name]) }
 }
 
+/// Makes sure of the browser.
+pub fn chromium(shell: &Shell) -> Result<()> {
+    let browser = |package: &&Package| ["chromium", "fonts-liberation"].contains(&package.name);
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(browser)
+        .filter(|package| !package.is_there())
+        .map(|package| package.name)
+        .collect();
+    if missing.is_empty() { Ok(()) } else { install(shell, &missing) }
+}
+
 /// Makes sure of grpcurl; built first if it is missing, with Debian's Go if there is no other.
 fn grpcurl(shell: &Shell) -> Result<()> {
     let bin = cache()?.join("bin");
@@ -164,7 +176,7 @@ pub fn grafana_schema(shell: &Shell) -> Result<PathBuf> {
 
 /// Where things built once are kept.
 #[expect(clippy::disallowed_methods, reason = "a tool's own place is no config of the product")]
-fn cache() -> Result<PathBuf> {
+pub fn cache() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("ROOMCAST_CACHE") {
         return Ok(PathBuf::from(given));
     }
@@ -175,6 +187,8 @@ fn cache() -> Result<PathBuf> {
 static APT: Mutex<()> = Mutex::new(());
 
 fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
+/// Installs Debian packages, or names the command that would.
+pub fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
     let by_hand = format!(
         "missing: {names}\n  run as root: apt-get update && RUNLEVEL=1 apt-get install -y {names}",
         names = missing.join(" ")

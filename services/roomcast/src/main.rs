@@ -40,6 +40,8 @@ enum Command {
     Config(config::command::ConfigCommand),
     /// Asks each part that a config names, and says what to do about those that fail.
     Doctor(ServiceArgs),
+    /// Asks the running `serve` of this machine whether it is ready: code 0 if it is, else 1.
+    Health(ServiceArgs),
     /// Makes an access token of the development issuer, with the key in the data directory.
     Token(token::TokenArgs),
     /// Prints all commands as a Markdown page.
@@ -53,6 +55,9 @@ fn main() -> ExitCode {
         Command::Admin(args) => admin::run(*args),
         Command::Config(command) => config::command::run(command),
         Command::Doctor(args) => doctor::run(args),
+        Command::Health(args) => {
+            runtime::health::run("roomcast", &args, |loader| drop(config::load(loader)))
+        }
         Command::Token(args) => token::run(args),
         Command::Reference => reference::run::<CommandLine>(),
     }

@@ -18,7 +18,8 @@ const LAYERS: [&[&str]; 4] = [
 ];
 
 /// Crates outside of the layers, and those that may be all of ours that they import.
-const BESIDE: [(&str, &[&str]); 4] = [
+const BESIDE: [(&str, &[&str]); 5] = [
+    ("roomcast-page", &[]),
     ("roomcast-runtime", &[]),
     ("roomcast-testkit", &["roomcast-domain", "roomcast-wire"]),
     ("roomcast-bench", &["roomcast-domain", "roomcast-wire", "roomcast-testkit"]),

@@ -1,0 +1,7 @@
+# Stands in for node:20-slim: Debian's Node.js 20 and npm.
+FROM debian:trixie-slim
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends nodejs npm \
+    && rm -rf /var/lib/apt/lists/*
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+CMD ["node"]
