@@ -39,10 +39,7 @@ pub fn run(name: &'static str, args: &ServiceArgs, suppose: impl FnOnce(&mut Loa
     }
 }
 
-fn ops(
-    args: &ServiceArgs,
-    suppose: impl FnOnce(&mut Loader),
-) -> Result<OpsConfig, ConfigProblems> {
+fn ops(args: &ServiceArgs, suppose: impl FnOnce(&mut Loader)) -> Result<OpsConfig, ConfigProblems> {
     let mut loader = Loader::open(args.config.clone())?;
     suppose(&mut loader);
     let ops = loader.section("ops", OpsConfig::problems);

@@ -186,7 +186,6 @@ pub fn cache() -> Result<PathBuf> {
 
 static APT: Mutex<()> = Mutex::new(());
 
-fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
 /// Installs Debian packages, or names the command that would.
 pub fn install(shell: &Shell, missing: &[&str]) -> Result<()> {
     let by_hand = format!(

@@ -86,7 +86,8 @@ mod tests {
         let settings = of("https://id.example.com:8443/realms/chat").unwrap();
         settings.write(&folder.path().join("new")).unwrap();
         let read = |name: &str| std::fs::read_to_string(folder.path().join("new").join(name));
-        let config: serde_json::Value = serde_json::from_str(&read("config.json").unwrap()).unwrap();
+        let config: serde_json::Value =
+            serde_json::from_str(&read("config.json").unwrap()).unwrap();
         assert_eq!(config["issuer"], "https://id.example.com:8443/realms/chat");
         assert_eq!(config["client_id"], "frontend");
         let policy = read("policy.conf").unwrap();

@@ -119,11 +119,9 @@ fn environment(target: &str) -> Vec<&'static str> {
         "ROOMCAST_BUS__ADDRESSES=amqp://nobody:nothing@127.0.0.1:9/",
     );
     match target {
-        "presence" => vec![
-            bus,
-            "ROOMCAST_PRESENCE__STORE=memory",
-            "ROOMCAST_PRESENCE__LISTEN=0.0.0.0:50051",
-        ],
+        "presence" => {
+            vec![bus, "ROOMCAST_PRESENCE__STORE=memory", "ROOMCAST_PRESENCE__LISTEN=0.0.0.0:50051"]
+        }
         "rooms" => vec![
             auth,
             presence,

@@ -46,8 +46,8 @@ impl Keycloak {
             "credentials": [{ "type": "password", "value": unique, "temporary": false }],
         });
         self.admin(Method::POST, "/users", Some(user)).await?;
-        let found = self.admin(Method::GET, &format!("/users?exact=true&username={name}"), None);
-        let found = found.await?;
+        let path = format!("/users?exact=true&username={name}");
+        let found = self.admin(Method::GET, &path, None).await?;
         let id = found[0]["id"].as_str().context("the person was not made")?.to_owned();
         let mut list = Vec::new();
         for role in roles {
