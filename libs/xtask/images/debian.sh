@@ -5,6 +5,8 @@
 set -eu
 suite=$1
 name="debian:$suite-slim"
+# The word in quotes is for apt.
+# shellcheck disable=SC2016
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep /debian | grep -v security | head -n 1)
 root=$(mktemp -d "${TMPDIR:-/tmp}/roomcast-debian.XXXXXX")
 trap 'rm -rf "$root"' EXIT

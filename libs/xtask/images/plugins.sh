@@ -5,6 +5,8 @@ set -eu
 folder=$1
 state=$(mktemp -d "${TMPDIR:-/tmp}/roomcast-apt.XXXXXX")
 trap 'rm -rf "$state"' EXIT
+# The word in quotes is for apt.
+# shellcheck disable=SC2016
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep /debian | grep -v security | head -n 1)
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$state/sources.list"
 mkdir -p "$state/lists/partial" "$state/files" "$folder"
@@ -16,5 +18,5 @@ own() {
 own update
 cd "$state/files"
 own download docker-buildx docker-compose
-for package in ./*.deb; do dpkg-deb -x "$package" "$state/files/root"; done
-cp "$state"/files/root/usr/libexec/docker/cli-plugins/* "$folder/"
+for package in ./*.deb; do dpkg-deb -x "$package" "$state/files/tree"; done
+cp "$state"/files/tree/usr/libexec/docker/cli-plugins/* "$folder/"
