@@ -41,6 +41,12 @@ impl<'a> Cluster<'a> {
         Ok(self.exec(&program.to_string_lossy(), args))
     }
 
+    /// Helm outside of it, for what needs no cluster.
+    pub fn helm_here<S: AsRef<str>>(&self, args: &[S]) -> Result<Command> {
+        let program = parts::tools::go_tool(self.shell, "helm")?;
+        Ok(self.shell.command("", &program.to_string_lossy(), args))
+    }
+
     /// Whether the local Docker daemon has an image.
     pub fn docker_has(&self, image: &str) -> bool {
         shell::output(self.shell.command("", "docker", &["image", "inspect", image])).is_ok()

@@ -58,7 +58,8 @@ impl<'a> Release<'a> {
 
     /// All images that the chart would run, its tests' too.
     pub fn images(&self) -> Result<Vec<String>> {
-        let rendered = shell::output(self.helm(&["template"], &[])?)?;
+        // No cluster is needed for it, and there may be none yet.
+        let rendered = shell::output(self.cluster.helm_here(&self.words(&["template"], &[]))?)?;
         Ok(images_of(&rendered))
     }
 
@@ -165,10 +166,12 @@ impl<'a> Release<'a> {
 
     /// A verb of Helm that takes the chart and its values.
     fn helm(&self, verb: &[&str], further: &[&str]) -> Result<Command> {
-        let given = self.values.map(|path| ["-f", path]);
-        let given = given.as_ref().map_or(&[][..], |pair| &pair[..]);
-        let words = [verb, &[NAME, CHART, "-n", NAME], &VALUES, given, further].concat();
-        self.cluster.helm(&words)
+        self.cluster.helm(&self.words(verb, further))
+    }
+
+    fn words<'w>(&'w self, verb: &[&'w str], further: &[&'w str]) -> Vec<&'w str> {
+        let given: Vec<&str> = self.values.iter().flat_map(|path| ["-f", path]).collect();
+        [verb, &[NAME, CHART, "-n", NAME], &VALUES, &given, further].concat()
     }
 }
 
