@@ -6,6 +6,8 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --gid 0 --no-create-home --home-dir /opt/keycloak keycloak
 COPY --chown=1000:0 keycloak /opt/keycloak
+# What mounts a realm below it would make it root's, and Keycloak keeps its own database there.
+RUN install -d -o 1000 -g 0 /opt/keycloak/data
 USER 1000
 EXPOSE 8080 9000
 ENV KC_RUN_IN_CONTAINER=true LANG=C.UTF-8

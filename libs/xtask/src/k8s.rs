@@ -89,7 +89,7 @@ pub fn in_ci(shell: &Shell, report: &mut Report) {
             return;
         }
         let images = Release::new(&cluster, None).images().unwrap_or_default();
-        if images.is_empty() || !images.iter().all(|image| cluster.docker_has(image)) {
+        if images.is_empty() || !cluster.docker_has(&images) {
             report.skip("cluster", "its images are not built; see `cargo xtask images`");
             return;
         }

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::docker::Docker;
 use crate::parts;
 use crate::shell::{self, Shell};
 
@@ -47,9 +48,14 @@ impl<'a> Cluster<'a> {
         Ok(self.shell.command("", &program.to_string_lossy(), args))
     }
 
-    /// Whether the local Docker daemon has an image.
-    pub fn docker_has(&self, image: &str) -> bool {
-        shell::output(self.shell.command("", "docker", &["image", "inspect", image])).is_ok()
+    /// Whether the local Docker daemon has all these images.
+    pub fn docker_has(&self, images: &[String]) -> bool {
+        let Ok(docker) = Docker::open(self.shell) else { return false };
+        let has = |image: &String| {
+            shell::output(docker.command(&["image", "inspect", "--format", "{{.Id}}", image]))
+                .is_ok()
+        };
+        images.iter().all(has)
     }
 
     /// A command in the cluster's network, not yet run.
@@ -85,7 +91,12 @@ impl<'a> Cluster<'a> {
         };
         let mut words = vec!["load"];
         words.extend(images.iter().map(String::as_str).filter(|image| !has(image)));
-        if words.len() == 1 { Ok(()) } else { self.script(&words) }
+        if words.len() == 1 {
+            return Ok(());
+        }
+        // Where no daemon runs, one is started for as long as it is needed.
+        let _daemon = Docker::open(self.shell)?;
+        self.script(&words)
     }
 
     /// Gives images of the node another tag, beside the one that they have.
