@@ -121,7 +121,9 @@ fn start(page_url: &str) -> Result<Keycloak> {
         log: dir.path().join("log"),
         user: None,
     })?;
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    // Nothing is pooled: a connection belongs to the runtime of the test that opened it.
+    let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+    let http = http.timeout(Duration::from_secs(30)).build()?;
     let inner = Inner { process, port, password, client_secret, http, _dir: dir };
     inner.wait()?;
     Ok(Keycloak(Arc::new(inner)))
