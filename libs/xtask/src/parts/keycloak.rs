@@ -27,9 +27,11 @@ pub(super) fn keycloak(shell: &Shell) -> Result<()> {
     // The archive holds a folder of that name.
     let artifact = format!("-Dartifact=org.keycloak:keycloak-quarkus-dist:{RELEASE}:zip");
     let into = format!("-DoutputDirectory={}", cache.display());
-    // What Maven remembers of unpacking must go with the folder, so it lies in it.
-    let marks = format!("-DmarkersDirectory={}", folder.join(".maven").display());
-    shell::run(shell.command("", "mvn", &["-q", "-B", UNPACK, &artifact, &into, &marks]))?;
+    // Maven leaves a mark of what it unpacked where it runs: that must go with the folder.
+    std::fs::create_dir_all(&folder)?;
+    let mut unpack = shell.command("", "mvn", &["-q", "-B", UNPACK, &artifact, &into]);
+    unpack.current_dir(&folder);
+    shell::run(unpack)?;
     let program = folder.join("bin/kc.sh");
     let program = program.to_str().context("the cache's path is no text")?;
     // What is built in here need not be built at each start.
