@@ -27,7 +27,6 @@ COPY libs libs
 COPY services services
 COPY --from=web /src/web/dist web/dist
 COPY --from=web /src/web/dist-docs web/dist-docs
-COPY docker/collect.sh /usr/local/bin/collect
 # The registry and the dependencies' builds outlive a change of our sources.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
@@ -38,6 +37,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && for name in roomcast roomcast-gateway roomcast-auth roomcast-rooms roomcast-presence roomcast-page; do \
          cp "target/$PROFILE/$name" "/programs/$name" || exit 1; \
        done
+COPY docker/collect.sh /usr/local/bin/collect
 RUN for name in roomcast roomcast-gateway roomcast-auth roomcast-rooms roomcast-presence; do \
       mkdir -p "/image/$name/usr/bin" \
       && cp "/programs/$name" "/image/$name/usr/bin/$name" \

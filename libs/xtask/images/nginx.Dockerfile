@@ -1,4 +1,5 @@
 # Stands in for nginx:1.26: Debian's nginx 1.26 with the account, folders and signals of the official image.
+# hadolint global ignore=DL3008
 FROM debian:trixie-slim
 RUN groupadd --system --gid 101 nginx && useradd --system --uid 101 --gid nginx --no-create-home nginx \
     && apt-get update -qq \

