@@ -8,7 +8,7 @@ root=$2
 mkdir -p "$root/etc/ssl/certs" "$root/tmp"
 chmod 1777 "$root/tmp"
 # Lines of ldd: "libc.so.6 => /lib/... (0x...)" and "/lib64/ld-linux-... (0x...)".
-ldd "$program" | tr ' \t' '\n\n' | grep '^/' | sort -u | while read -r library; do
+ldd "$program" | tr -s '[:space:]' '\n' | grep '^/' | sort -u | while read -r library; do
   mkdir -p "$root${library%/*}"
   cp -L "$library" "$root$library"
 done

@@ -84,7 +84,7 @@ impl Abuse {
             rounds = vec![vec![only]];
         }
         for round in rounds {
-            let sides = self.take_turns(target, system, &honest, &round).await?;
+            let sides = Box::pin(self.take_turns(target, system, &honest, &round)).await?;
             let name = if round.len() > 1 { "all" } else { round[0].name() };
             self.compare(&mut figures, name, &sides);
         }

@@ -26,11 +26,6 @@ impl<'a> Cluster<'a> {
         self.shell
     }
 
-    /// Whether all that it needs is on this machine.
-    pub fn is_built(&self) -> bool {
-        shell::output(self.command(&["built"])).is_ok()
-    }
-
     /// Runs the script.
     pub fn script<S: AsRef<str>>(&self, words: &[S]) -> Result<()> {
         shell::run(self.command(words))
