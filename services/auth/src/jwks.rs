@@ -129,11 +129,11 @@ impl KeyRing {
         }
     }
 
-    /// Whose fault it is: after a good fetch the token's, else the issuer's.
+    /// Whose fault it is: after a good fetch the token's, else the issuer's, which may be slow too.
     fn unknown(&self) -> Error {
         let text = "the token's key is not known yet";
         let round = *self.round.borrow();
-        if round.failed || self.keys.load().is_empty() {
+        if round.fetching || round.failed || self.keys.load().is_empty() {
             Error::unavailable(text)
         } else {
             Error::new(ErrorReason::KeyUnknown, text)

@@ -106,7 +106,7 @@ async fn a_flood_of_unknown_keys_causes_few_fetches_and_hinders_nobody() {
     while let Some(result) = waiting.join_next().await {
         match result.unwrap() {
             Err(ErrorReason::InvalidCredential) => refused += 1,
-            Err(ErrorReason::Unavailable) => transient += 1,
+            Err(ErrorReason::KeyUnknown | ErrorReason::Unavailable) => transient += 1,
             other => panic!("{other:?}"),
         }
     }

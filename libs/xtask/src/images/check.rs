@@ -44,6 +44,8 @@ fn files(docker: &Docker, image: &str) -> Result<Vec<String>> {
     docker.output(&["rm", &container])?;
     exported?;
     let list = std::process::Command::new("tar").args(["-tf", archive]).output()?;
+    let read = list.status.success() && !list.stdout.is_empty();
+    anyhow::ensure!(read, "the files of {image} cannot be listed");
     Ok(String::from_utf8_lossy(&list.stdout).lines().map(str::to_owned).collect())
 }
 
