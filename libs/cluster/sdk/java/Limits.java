@@ -58,6 +58,8 @@ final class Limits {
             }
             there.subscription.unsubscribe();
         }
+        // The SDK tells of each in its own time: what is awaited next must not be one of these.
+        Stage.until("out ten times", () -> there.unsubscribed.size() == 10);
         there.subscribe();
         here.say(3);
         here.heardAll(1, 3);
