@@ -25,7 +25,8 @@ pub struct GatewayConfig {
     pub backlog: u32,
     /// Kernel send buffer of a socket, in bytes: what a slow reader can pin.
     pub send_buffer_bytes: usize,
-    /// Kernel receive buffer of a socket, in bytes: what a flood can fill at a single read.
+    /// Receive buffer of a socket, in bytes, once in the kernel and once in the process: how far a
+    /// flood runs ahead of the gateway.
     pub receive_buffer_bytes: usize,
     /// How long an idle HTTP connection is kept.
     pub keep_alive_ms: u64,

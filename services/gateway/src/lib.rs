@@ -27,6 +27,7 @@ mod server;
 pub mod sessions;
 pub mod tls;
 mod translate;
+pub mod window;
 pub mod worker;
 
 pub use app::{Gateway, GatewayDeps, start};

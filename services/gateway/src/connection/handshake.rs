@@ -23,6 +23,7 @@ use super::timer::Clock;
 use super::writer::{SocketBody, Writer, WriterLimits};
 use super::{Connection, Manner, reader};
 use crate::http::{Upgrade, crowded};
+use crate::window::ReceiveWindow;
 use crate::worker::{Worker, WorkerSlot};
 
 /// Makes a connection of an upgrade request that was let in. Must run on a worker's thread, in an
@@ -74,7 +75,10 @@ pub fn accept(
     subprotocol: Option<&'static str>,
     limits: GuardLimits,
 ) -> actix_web::Result<(HttpResponse, SocketFrames)> {
-    let (guard, report) = Guard::new(payload, limits);
+    // A server of a test's own may have none.
+    let window = request.conn_data::<ReceiveWindow>().cloned();
+    let window = window.unwrap_or_else(|| ReceiveWindow::new(limits.message_bytes_max));
+    let (guard, report) = Guard::new(window.narrow(payload), limits);
     let mut guarded = Payload::Stream { payload: guard.boxed_local() };
     let guarded = web::Payload::from_request(request, &mut guarded).into_inner()?;
     let subprotocols: Vec<&str> = subprotocol.into_iter().collect();

@@ -19,6 +19,10 @@ use tokio::time::Instant;
 
 use crate::limit::Limit;
 
+/// A feed pauses while so many frames are queued. Their bytes are shared by all members of a room,
+/// their places in the queue are this socket's own: small messages must not pin more than large ones.
+const FEED_FRAMES_MAX: usize = 128;
+
 /// How much of what is queued is an answer or a push without a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -117,7 +121,8 @@ impl Writer {
         if state.stage != Stage::Open {
             return false;
         }
-        if !state.feed_paused && state.bytes >= self.limits.feed_pause_bytes {
+        let full = state.bytes >= self.limits.feed_pause_bytes;
+        if !state.feed_paused && (full || state.queue.len() >= FEED_FRAMES_MAX) {
             state.feed_paused = true;
             Limit::FeedPause.bites();
         }
@@ -235,7 +240,9 @@ impl Writer {
         if class == Class::Reply {
             state.reply_bytes -= frame.len();
         }
-        if state.feed_paused && state.bytes <= self.limits.feed_pause_bytes / 2 {
+        let half_gone = state.bytes <= self.limits.feed_pause_bytes / 2
+            && state.queue.len() <= FEED_FRAMES_MAX / 2;
+        if state.feed_paused && half_gone {
             state.feed_paused = false;
             self.drained.push(self.id);
         }

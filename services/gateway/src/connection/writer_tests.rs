@@ -42,6 +42,23 @@ async fn a_feed_pauses_when_enough_waits_and_goes_on_when_it_is_half_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_feed_of_small_frames_pauses_by_their_number() {
+    let drained = Rc::<Drained>::default();
+    let writer = writer(&drained);
+    for queued in 0..FEED_FRAMES_MAX {
+        assert!(writer.feed_open(), "paused at {queued}");
+        assert_eq!(writer.feed(Bytes::new()), Pushed::Queued);
+    }
+    assert!(!writer.feed_open());
+    for _ in 0..FEED_FRAMES_MAX / 2 {
+        assert!(!writer.feed_open());
+        take(&writer);
+    }
+    assert_eq!(drained.next().await, [writer.id]);
+    assert!(writer.feed_open());
+}
+
+#[tokio::test(start_paused = true)]
 async fn replies_that_pile_up_overflow_and_a_feed_does_not_count() {
     let writer = writer(&Rc::default());
     assert_eq!(writer.feed(data(5_000)), Pushed::Queued);

@@ -102,7 +102,7 @@ pub struct LimitsConfig {
     pub room_bytes_burst: u32,
     /// Users, addresses or rooms that have a rate of their own at once; beyond it they share.
     pub rate_keys_max: usize,
-    /// A room's feed pauses while so many bytes wait for the socket.
+    /// A room's feed pauses while so many bytes, or 128 messages, wait for the socket.
     pub feed_pause_bytes: usize,
     /// Replies and unpositioned pushes that may wait for the socket, in bytes; beyond it: 3008.
     pub replies_bytes_max: usize,
