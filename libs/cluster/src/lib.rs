@@ -3,9 +3,11 @@
 //!
 //! The tests across services stand in `tests/`. They see the system from outside, as its users do.
 pub mod binaries;
+pub mod house;
 pub mod load;
 pub mod service;
 pub mod system;
 
+pub use house::House;
 pub use service::Service;
 pub use system::{Shape, System};

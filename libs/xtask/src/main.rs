@@ -1,5 +1,5 @@
 //! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart | dashboards |
-//! tools | env | images | compose | k8s | faults | fuzz | autobahn`.
+//! tools | env | images | compose | k8s | signin | faults | fuzz | autobahn`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
@@ -19,6 +19,7 @@ mod k8s;
 mod parts;
 mod report;
 mod shell;
+mod signin;
 mod test;
 mod tidy;
 mod up;
@@ -107,6 +108,12 @@ enum Verb {
         #[arg(long)]
         keep: bool,
     },
+    /// Two people in browsers who sign in at a real Keycloak, with tokens of ten seconds.
+    Signin {
+        /// How long they chat.
+        #[arg(long, default_value_t = 300)]
+        seconds: u32,
+    },
     /// The Autobahn suite against a socket that echoes.
     Autobahn {
         /// Only such cases, as `1.*`.
@@ -133,6 +140,7 @@ fn main() -> ExitCode {
         Verb::Env => env::run(&shell),
         Verb::Images { quick } => images::run(&shell, quick),
         Verb::Compose { keep } => compose::run(&shell, keep),
+        Verb::Signin { seconds } => signin::run(&shell, seconds),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),
         Verb::K8s(wish) => k8s::run(&shell, &wish),
     };

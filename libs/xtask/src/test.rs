@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::report::Report;
 use crate::shell::{self, Shell};
-use crate::{parts, web};
+use crate::{parts, signin, web};
 
 pub fn run(shell: &Shell, args: &[String]) -> Result<()> {
     let mut report = Report::new();
@@ -28,13 +28,16 @@ pub fn groups(shell: &Shell, args: &[String], report: &mut Report) {
     if !page {
         report.skip("page tests", "need the page");
         report.skip("browser tests", "need the page");
+        report.skip("browsers at Keycloak", "need the page");
         return;
     }
     report.step("page tests", || page_tests(shell));
     if parts && built {
         report.step("browser tests", || shell.npm(&["run", "--silent", "e2e"]));
+        report.step("browsers at Keycloak", || signin::chat(shell, signin::SHORT_S));
     } else {
         report.skip("browser tests", "need the parts and the build");
+        report.skip("browsers at Keycloak", "need the parts and the build");
     }
 }
 

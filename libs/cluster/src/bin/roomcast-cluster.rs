@@ -2,12 +2,16 @@
 //! standard input ends.
 //!
 //! Prints one JSON line: socket URLs, HTTP URLs, the admin port, each service's ops port, access
-//! tokens, and the processes with their ids. Everything it started ends with it.
+//! tokens, and the processes with their ids. As `keycloak` it is the all-in-one with a real Keycloak
+//! for sign-ins in a browser, and the line holds the page's URL, the issuer and two people with
+//! their passwords. Everything it started ends with it.
 use std::io::Read;
 
 use anyhow::{Context, bail};
-use cluster::{Service, Shape, System};
+use cluster::service::Ports;
+use cluster::{House, Service, Shape, System};
 use serde_json::json;
+use testkit::parts::Keycloak;
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -16,8 +20,13 @@ fn main() -> anyhow::Result<()> {
 
 async fn hold() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: roomcast-cluster all-in-one|processes GATEWAYS TOKENS";
+    let usage = "usage: roomcast-cluster all-in-one|processes GATEWAYS TOKENS
+       roomcast-cluster keycloak TOKEN_SECONDS";
     let shape = arguments.next().context(usage)?;
+    if shape == "keycloak" {
+        let seconds = arguments.next().context(usage)?.parse().context(usage)?;
+        return hold_keycloak(seconds).await;
+    }
     let gateways: usize = arguments.next().context(usage)?.parse().context(usage)?;
     let tokens: usize = arguments.next().context(usage)?.parse().context(usage)?;
     let system = match shape.as_str() {
@@ -29,6 +38,26 @@ async fn hold() -> anyhow::Result<()> {
         _ => bail!(usage),
     };
     println!("{}", describe(&system, tokens)?);
+    told_to_end().await
+}
+
+/// The page and Keycloak, whose access tokens hold for so long.
+async fn hold_keycloak(token_seconds: u32) -> anyhow::Result<()> {
+    let ports = Ports::choose()?;
+    let page = format!("http://127.0.0.1:{}", ports.main);
+    let keycloak = Keycloak::start(&page).await?;
+    keycloak.token_lifetime_s(token_seconds).await?;
+    let mut people = Vec::new();
+    for word in ["ann", "ben"] {
+        let person = keycloak.new_person(word, &["user"]).await?;
+        people.push(json!({ "name": person.name, "password": person.password }));
+    }
+    let _house = House::open(&keycloak, ports, &["frontend"]).await?;
+    println!("{}", json!({ "page": page, "issuer": keycloak.issuer(), "people": people }));
+    told_to_end().await
+}
+
+async fn told_to_end() -> anyhow::Result<()> {
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())
 }

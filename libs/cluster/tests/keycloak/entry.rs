@@ -13,7 +13,7 @@ use crate::{House, closed, s, turn};
 /// Calls the admin port as a script would; answers with what it printed, if it was let.
 async fn administer(house: &House, token: &str) -> Result<String, String> {
     let mut command = Command::new(binaries::find("roomcast").unwrap());
-    let address = format!("http://127.0.0.1:{}", house.service.admin_port);
+    let address = format!("http://127.0.0.1:{}", house.0.service.admin_port);
     command.args(["admin", "--address", &address, "stats"]).env("ROOMCAST_ADMIN_TOKEN", token);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -71,7 +71,7 @@ async fn a_script_administers_by_the_credentials_of_backend() {
     let house = House::open(keycloak).await;
     administer(&house, &token).await.unwrap();
     // Where only the page's client is believed, the same token opens nothing.
-    let house = House::open_for(keycloak, r#"["frontend"]"#).await;
+    let house = House::open_for(keycloak, &["frontend"]).await;
     assert_eq!(house.me(&token).await.unwrap_err(), "INVALID_CREDENTIAL");
     administer(&house, &token).await.unwrap_err();
 }

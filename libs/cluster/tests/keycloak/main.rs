@@ -13,7 +13,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cluster::service::{Ports, http};
-use cluster::{Service, binaries};
 use serde_json::Value;
 use testkit::client::{Client, CommandError, Incoming};
 use testkit::parts::Keycloak;
@@ -31,41 +30,22 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The all-in-one that believes this Keycloak.
-struct House {
-    service: Service,
-}
+/// The all-in-one that believes this Keycloak, as its clients see it.
+struct House(cluster::House);
 
 impl House {
     async fn open(keycloak: &Keycloak) -> Self {
-        Self::open_for(keycloak, r#"["frontend", "backend"]"#).await
+        Self::open_for(keycloak, &["frontend", "backend"]).await
     }
 
     /// For the tokens of these clients.
-    async fn open_for(keycloak: &Keycloak, clients: &str) -> Self {
+    async fn open_for(keycloak: &Keycloak, clients: &[&str]) -> Self {
         let ports = Ports::choose().unwrap();
-        let config = format!(
-            "[gateway]\nlisten = \"127.0.0.1:{main}\"\ngateway_id = \"gateway-0\"\n\
-             [gateway.connection]\nexpiry_grace_ms = 1000\n\
-             [rooms]\nadmin_listen = \"127.0.0.1:{admin}\"\n[ops]\nlisten = \"127.0.0.1:{ops}\"\n\
-             [roomcast]\ndata_dir = \"data\"\n\
-             [auth]\nleeway_ms = 1000\njwks_floor_ms = 1000\n\
-             [[auth.issuers]]\nurl = \"{issuer}\"\nclient_ids = {clients}\n",
-            main = ports.main,
-            admin = ports.admin,
-            ops = ports.ops,
-            issuer = keycloak.issuer(),
-        );
-        let binary = binaries::find("roomcast").unwrap();
-        let arguments = ["serve", "--config", "roomcast.toml"];
-        let service = Service::start("gateway-0", &binary, &arguments, config, &[], ports).await;
-        let service = service.unwrap();
-        service.ready().await.unwrap();
-        Self { service }
+        Self(cluster::House::open(keycloak, ports, clients).await.unwrap())
     }
 
     fn socket_url(&self) -> String {
-        format!("ws://127.0.0.1:{}/ws", self.service.port)
+        self.0.socket_url()
     }
 
     /// A connection that stands.
@@ -92,7 +72,7 @@ impl House {
 
     /// Who that is, or the reason why nobody.
     async fn me(&self, token: &str) -> Result<Value, String> {
-        let url = format!("http://127.0.0.1:{}/api/v1/me", self.service.port);
+        let url = format!("http://127.0.0.1:{}/api/v1/me", self.0.service.port);
         let answer = http().unwrap().get(url).bearer_auth(token).send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
