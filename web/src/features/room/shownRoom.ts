@@ -5,12 +5,16 @@ import { appended, shownOf, withHistory, type Shown } from './timeline';
 /** Messages fetched when a room is joined. */
 const HISTORY_LIMIT = 50;
 const COUNT_WAIT_MS = 300;
+/** How old a count may get: who comes while nobody is told of it is counted all the same. */
+const COUNT_EVERY_MS = 10_000;
 
 export class ShownRoom {
   readonly shown = new Observable<readonly Shown[]>([]);
   readonly count = new Observable<Count | undefined>(undefined);
   readonly room: Room<TextContent>;
   private countTimer: ReturnType<typeof setTimeout> | undefined;
+  private countIsDue = false;
+  private closed = false;
   private lines = 0;
 
   constructor(chat: Chat, name: string) {
@@ -20,6 +24,7 @@ export class ShownRoom {
 
   /** Leaves the room. */
   close(): void {
+    this.closed = true;
     clearTimeout(this.countTimer);
     this.room.leave();
   }
@@ -61,7 +66,21 @@ export class ShownRoom {
 
   /** Many people come and go at once: one question answers for all of them. */
   private countSoon(): void {
+    if (this.countIsDue || this.closed) return;
+    this.countIsDue = true;
+    this.countIn(COUNT_WAIT_MS);
+  }
+
+  private countIn(wait: number): void {
     clearTimeout(this.countTimer);
-    this.countTimer = setTimeout(() => void this.room.count().then((count) => this.count.set(count)), COUNT_WAIT_MS);
+    this.countTimer = setTimeout(() => void this.askCount(), wait);
+  }
+
+  private async askCount(): Promise<void> {
+    this.countIsDue = false;
+    const count = await this.room.count();
+    if (this.closed) return;
+    this.count.set(count);
+    if (!this.countIsDue) this.countIn(COUNT_EVERY_MS);
   }
 }
