@@ -1,4 +1,6 @@
 //! The all-in-one that believes a real Keycloak, and reads its key set again after a second.
+use std::time::Duration;
+
 use anyhow::Result;
 use testkit::parts::Keycloak;
 
@@ -13,11 +15,17 @@ pub struct House {
 }
 
 impl House {
-    /// Starts it on these ports, for tokens of the clients of the realm with these names.
-    pub async fn open(keycloak: &Keycloak, ports: Ports, clients: &[&str]) -> Result<Self> {
+    /// Starts it on these ports, for tokens of the clients of the realm with these names. Who has not renewed
+    /// so long after its token's end is closed.
+    pub async fn open(
+        keycloak: &Keycloak,
+        ports: Ports,
+        clients: &[&str],
+        grace: Duration,
+    ) -> Result<Self> {
         let config = format!(
             "[gateway]\nlisten = \"127.0.0.1:{main}\"\ngateway_id = \"gateway-0\"\n\
-             [gateway.connection]\nexpiry_grace_ms = 1000\n\
+             [gateway.connection]\nexpiry_grace_ms = {grace}\n\
              [rooms]\nadmin_listen = \"127.0.0.1:{admin}\"\n[ops]\nlisten = \"127.0.0.1:{ops}\"\n\
              [roomcast]\ndata_dir = \"data\"\n\
              [auth]\nleeway_ms = 1000\njwks_floor_ms = 1000\n\
@@ -25,6 +33,7 @@ impl House {
             main = ports.main,
             admin = ports.admin,
             ops = ports.ops,
+            grace = grace.as_millis(),
             issuer = keycloak.issuer(),
         );
         let binary = binaries::find("roomcast")?;

@@ -6,6 +6,7 @@
 //! for sign-ins in a browser, and the line holds the page's URL, the issuer and two people with
 //! their passwords. Everything it started ends with it.
 use std::io::Read;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use cluster::service::Ports;
@@ -52,7 +53,8 @@ async fn hold_keycloak(token_seconds: u32) -> anyhow::Result<()> {
         let person = keycloak.new_person(word, &["user"]).await?;
         people.push(json!({ "name": person.name, "password": person.password }));
     }
-    let _house = House::open(&keycloak, ports, &["frontend"]).await?;
+    // As it is by default: the page renews when a token has ended.
+    let _house = House::open(&keycloak, ports, &["frontend"], Duration::from_secs(25)).await?;
     println!("{}", json!({ "page": page, "issuer": keycloak.issuer(), "people": people }));
     told_to_end().await
 }

@@ -41,7 +41,7 @@ impl House {
     /// For the tokens of these clients.
     async fn open_for(keycloak: &Keycloak, clients: &[&str]) -> Self {
         let ports = Ports::choose().unwrap();
-        Self(cluster::House::open(keycloak, ports, clients).await.unwrap())
+        Self(cluster::House::open(keycloak, ports, clients, s(1)).await.unwrap())
     }
 
     fn socket_url(&self) -> String {
