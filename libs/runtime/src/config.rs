@@ -209,6 +209,21 @@ mod tests {
     }
 
     #[test]
+    fn backslashes_in_the_environment_are_read_as_toml_or_left_as_they_are() {
+        let origins = |raw: &str| {
+            let mut loader = loader("", &[("ROOMCAST_GATEWAY__ORIGINS", raw)]);
+            let gateway: Gateway = loader.section("gateway", |_| vec![]);
+            loader.finish().map(|()| gateway.origins)
+        };
+        assert_eq!(origins(r#"["é\tb\\c"]"#), Ok(vec!["é\tb\\c".to_owned()]));
+        // No TOML: a list by commas, each as it stands.
+        assert_eq!(origins("[\"\u{feff}\\q\"]"), Ok(vec!["[\"\u{feff}\\q\"]".to_owned()]));
+        assert_eq!(origins(r"a\b,é\c"), Ok(vec![r"a\b".to_owned(), r"é\c".to_owned()]));
+        let two = "[\"\\t\"]\nother = 1";
+        assert_eq!(origins(two), Ok(vec![two.to_owned()]));
+    }
+
+    #[test]
     fn a_section_of_another_process_is_not_looked_into() {
         let mut loader = loader("[rooms]\nwhatever = 1", &[]);
         let _: Gateway = loader.section("gateway", checks);

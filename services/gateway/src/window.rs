@@ -183,6 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_is_read_on_once_somebody_took_what_was_read() {
+        let going_on = Cell::new(false);
         let (mut peer, near) = duplex(10_000);
         let mut near = Windowed::new(near, WINDOW);
         let window = near.window().clone();
@@ -197,12 +198,19 @@ mod tests {
         assert_eq!(read.unwrap(), WINDOW, "one read more than the window");
         assert!(near.read(&mut buffer).now_or_never().is_none(), "read beyond the window");
 
-        let reading = tokio::spawn(async move { near.read(&mut [0; 10_000]).await });
-        tokio::task::yield_now().await;
-        assert!(!reading.is_finished());
-        taken.next().await.unwrap().unwrap();
-        drop(taken);
-        assert_eq!(reading.await.unwrap().unwrap(), WINDOW, "whoever waited is woken");
+        let mut buffer = [0; 10_000];
+        let read = async {
+            let read = near.read(&mut buffer).await;
+            read.map(|bytes| (bytes, going_on.get()))
+        };
+        let take = async {
+            // The reader was asked first, and waits.
+            going_on.set(true);
+            taken.next().await.unwrap().unwrap();
+            drop(taken);
+        };
+        let (read, ()) = tokio::join!(biased; read, take);
+        assert_eq!(read.unwrap(), (WINDOW, true), "whoever waited is woken");
     }
 
     #[tokio::test]

@@ -42,11 +42,7 @@ impl Document {
         let mut environment = BTreeMap::new();
         for (name, raw) in variables {
             let Some(key) = dotted(&name) else { continue };
-            let value = match raw.parse::<Value>() {
-                Ok(value) => value,
-                Err(never) => match never {},
-            };
-            merged = merged.merge(Serialized::default(&key, value));
+            merged = merged.merge(Serialized::default(&key, guess(&raw)));
             environment.insert(key, raw);
         }
         let tree = default_profile(&merged).map_err(of_file)?;
@@ -119,6 +115,23 @@ impl Document {
 fn dotted(variable: &str) -> Option<String> {
     let name = variable.strip_prefix(PREFIX)?;
     name.contains(DEEPER).then(|| name.to_lowercase().replace(DEEPER, "."))
+}
+
+/// What a variable says. figment's reading, for which words need no quotes, is not asked about backslashes:
+/// it counts characters where it cuts bytes, and panics. There TOML is read, and all else is a text.
+fn guess(raw: &str) -> Value {
+    if !raw.contains('\\') {
+        return match raw.parse() {
+            Ok(value) => value,
+            Err(never) => match never {},
+        };
+    }
+    let document = Figment::from(Toml::string(&format!("value = {raw}")));
+    match default_profile(&document) {
+        Ok(mut values) if values.len() == 1 => values.remove("value"),
+        _ => None,
+    }
+    .unwrap_or_else(|| Value::from(raw))
 }
 
 /// A variable has no type: digits may be meant as a text, and a text as a list.
