@@ -21,8 +21,13 @@ async function person(browser: Browser, name: string, password: string, room: st
 }
 
 async function signIn(page: Page, name: string, password: string): Promise<void> {
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.locator('#username').fill(name);
+  // A Keycloak that has just started may keep the page waiting too long: it says so, and people try again.
+  const username = page.locator('#username');
+  await expect(async () => {
+    if (!(await username.isVisible())) await page.getByRole('button', { name: 'Sign in' }).click({ timeout: 1_000 });
+    await expect(username).toBeVisible({ timeout: 15_000 });
+  }).toPass({ timeout: 60_000 });
+  await username.fill(name);
   await page.locator('#password').fill(password);
   await page.locator('#kc-login').click();
   await expect(page.getByTestId('lamp')).toContainText('Connected', { timeout: 30_000 });
