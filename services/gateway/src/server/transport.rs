@@ -54,7 +54,7 @@ impl<A> Application for A where
 #[derive(Clone)]
 pub struct Transport {
     listen: String,
-    backlog: i32,
+    accept_queue: i32,
     tuning: Tuning,
     keep_alive: Duration,
     tls: Option<Acceptor>,
@@ -86,7 +86,7 @@ impl Transport {
         });
         Self {
             listen: config.listen.clone(),
-            backlog: i32::try_from(config.backlog).unwrap_or(i32::MAX),
+            accept_queue: i32::try_from(config.backlog).unwrap_or(i32::MAX),
             tuning: Tuning::new(config),
             keep_alive: Duration::from_millis(config.keep_alive_ms),
             tls,
@@ -103,7 +103,7 @@ impl Transport {
         let named = || format!("gateway.listen {}", self.listen);
         let mut addresses = Vec::new();
         for address in self.listen.to_socket_addrs().with_context(named)? {
-            let listener = bind(address, self.backlog).with_context(named)?;
+            let listener = bind(address, self.accept_queue).with_context(named)?;
             addresses.push(listener.local_addr()?);
             let (make, transport) = (make.clone(), self.clone());
             server = match self.tls.clone() {
@@ -218,11 +218,11 @@ impl Tuning {
     }
 }
 
-fn bind(address: SocketAddr, backlog: i32) -> std::io::Result<TcpListener> {
+fn bind(address: SocketAddr, accept_queue: i32) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // A gateway that starts again must not wait for the last one's connections to be forgotten.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(backlog)?;
+    socket.listen(accept_queue)?;
     Ok(socket.into())
 }
