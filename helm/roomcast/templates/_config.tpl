@@ -5,7 +5,8 @@
 gateway.listen gateway.peer_listen gateway.peer_url gateway.tls.certificate_file gateway.tls.key_file ops.listen
 auth.listen auth.database auth.database_file auth.tokens.hmac_secret auth.tokens.hmac_secret_file auth.backend.secret
 auth.backend.secret_file rooms.listen rooms.admin_listen rooms.database rooms.database_file presence.listen
-presence.store presence.store_file bus.addresses bus.addresses_file rpc.auth rpc.rooms rpc.presence roomcast.data_dir
+presence.store presence.store_file bus.addresses bus.addresses_file rpc.auth rpc.rooms rpc.presence
+rpc.tls.certificate_file rpc.tls.key_file rpc.tls.authority_file rpc.tls.domain roomcast.data_dir
 roomcast.dev_issuer roomcast.dev_issuer_beyond_loopback
 {{- end -}}
 
@@ -36,6 +37,7 @@ roomcast.dev_issuer roomcast.dev_issuer_beyond_loopback
 {{- $secrets := "/run/secrets/roomcast" -}}
 {{- $standalone := include "roomcast.isStandalone" . -}}
 {{- $tls := include "roomcast.tls.secret" . -}}
+{{- $scheme := ternary "https" "http" (ne (include "roomcast.serviceTls" .) "") -}}
 {{- if $standalone }}
 ops: { listen: "0.0.0.0:9090" }
 rooms: { admin_listen: "0.0.0.0:50052" }
@@ -46,9 +48,16 @@ roomcast:
 {{- else }}
 bus: { addresses_file: {{ $secrets }}/broker }
 rpc:
-  auth: ["http://{{ $name }}-auth:50051"]
-  rooms: ["http://{{ $name }}-rooms:50051"]
-  presence: ["http://{{ $name }}-presence:50051"]
+  auth: ["{{ $scheme }}://{{ $name }}-auth:50051"]
+  rooms: ["{{ $scheme }}://{{ $name }}-rooms:50051"]
+  presence: ["{{ $scheme }}://{{ $name }}-presence:50051"]
+  {{- if include "roomcast.serviceTls" . }}
+  tls:
+    certificate_file: /run/service-tls/tls.crt
+    key_file: /run/service-tls/tls.key
+    authority_file: /run/service-tls/ca.crt
+    domain: {{ include "roomcast.serviceTls.domain" . }}
+  {{- end }}
 rooms: { database_file: {{ $secrets }}/rooms-database }
 presence: { store_file: {{ $secrets }}/presence-store }
 {{- end }}

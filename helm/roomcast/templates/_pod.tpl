@@ -112,6 +112,9 @@ annotations:
 {{- if .secrets }}
 - { name: secrets, mountPath: /run/secrets/roomcast, readOnly: true }
 {{- end }}
+{{- if include "roomcast.serviceTls.secret" . }}
+- { name: service-tls, mountPath: /run/service-tls, readOnly: true }
+{{- end }}
 {{- with .root.Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -126,6 +129,10 @@ annotations:
     defaultMode: 0440
     sources:
       {{- include "roomcast.secrets.sources" . | trim | nindent 6 }}
+{{- end }}
+{{- with include "roomcast.serviceTls.secret" . }}
+- name: service-tls
+  secret: { secretName: {{ . }}, defaultMode: 0440 }
 {{- end }}
 {{- with .root.Values.extraVolumes }}
 {{ toYaml . }}

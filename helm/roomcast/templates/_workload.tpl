@@ -69,7 +69,7 @@ spec:
   selector:
     {{- include "roomcast.selector" . | nindent 4 }}
   ports:
-    - { name: grpc, port: 50051, targetPort: grpc, appProtocol: kubernetes.io/h2c }
+    - { name: grpc, port: 50051, targetPort: grpc, appProtocol: {{ include "roomcast.grpc" .root }} }
     - { name: ops, port: 9090, targetPort: ops }
 {{- end -}}
 

@@ -38,7 +38,8 @@ impl House {
         );
         let binary = binaries::find("roomcast")?;
         let arguments = ["serve", "--config", "roomcast.toml"];
-        let service = Service::start("gateway-0", &binary, &arguments, config, &[], ports).await?;
+        let files = [("roomcast.toml", config)];
+        let service = Service::start("gateway-0", &binary, &arguments, &files, &[], ports).await?;
         service.ready().await?;
         Ok(Self { service })
     }

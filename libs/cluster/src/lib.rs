@@ -6,8 +6,10 @@ pub mod binaries;
 pub mod house;
 pub mod load;
 pub mod service;
+pub mod service_tls;
 pub mod system;
 
 pub use house::House;
 pub use service::Service;
+pub use service_tls::ServiceTls;
 pub use system::{Shape, System};

@@ -42,17 +42,16 @@ impl Ports {
 }
 
 impl Service {
-    /// Starts a binary with a config file; not yet ready.
+    /// Starts a binary in a folder of its own with these files; not yet ready.
     pub async fn start(
         name: &str,
         binary: &Path,
         arguments: &[&str],
-        config: String,
+        files: &[(&'static str, String)],
         env: &[(&'static str, String)],
         ports: Ports,
     ) -> Result<Self> {
-        let files = [("roomcast.toml", config)];
-        let program = Program::start(binary, arguments, env, &files).await?;
+        let program = Program::start(binary, arguments, env, files).await?;
         Ok(Self {
             name: name.to_owned(),
             program,

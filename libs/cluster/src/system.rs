@@ -14,6 +14,7 @@ use testkit::parts::{Postgres, Rabbit, Redis, Vhost, shared_postgres, shared_rab
 
 use crate::binaries;
 use crate::service::{Ports, Service};
+use crate::service_tls::{self, ServiceTls};
 
 /// Environment of a process.
 pub type Env = Vec<(&'static str, String)>;
@@ -33,6 +34,8 @@ pub struct Shape {
     pub env: Env,
     /// A failpoint at which the first rooms pod dies, as `before_commit:20`: each 20th passage.
     pub rooms_dies_at: Option<String>,
+    /// Who signs the certificates that the services show each other; `None`: they show none.
+    pub service_tls: Option<ServiceTls>,
     /// Whether the test breaks the parts, which then are its own.
     pub own_parts: bool,
 }
@@ -77,6 +80,7 @@ impl Shape {
             auth: 2,
             env: Vec::new(),
             rooms_dies_at: None,
+            service_tls: None,
             own_parts: false,
         }
     }
@@ -90,6 +94,13 @@ impl Shape {
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
         self.env.push((key, value.to_string()));
+        self
+    }
+
+    /// With certificates that the services show each other.
+    #[must_use]
+    pub fn with_service_tls(mut self, tls: ServiceTls) -> Self {
+        self.service_tls = Some(tls);
         self
     }
 
@@ -130,7 +141,8 @@ impl Shape {
         let binary = binaries::find("roomcast")?;
         let arguments = ["serve", "--config", "roomcast.toml"];
         let service =
-            Service::start("gateway-0", &binary, &arguments, config, &self.env, ports).await?;
+            Service::start("gateway-0", &binary, &arguments, &[file(config)], &self.env, ports)
+                .await?;
         service.ready().await?;
         Ok(System {
             gateways: vec![service],
@@ -162,6 +174,10 @@ impl Shape {
     }
 }
 
+fn file(config: String) -> (&'static str, String) {
+    ("roomcast.toml", config)
+}
+
 /// Who listens where.
 struct Plan {
     gateways: Vec<Ports>,
@@ -181,19 +197,27 @@ impl Plan {
         let mut services = Vec::new();
         for (index, own) in ports.iter().enumerate() {
             let name = format!("{kind}-{index}");
-            let config = self.config(&name, kind, *own, outside);
+            let tls = shape.service_tls.as_ref();
+            let mut config = self.config(&name, kind, *own, outside, tls.is_some());
+            let mut files = Vec::new();
+            if let Some(tls) = tls {
+                config.push_str(service_tls::SECTION);
+                files = tls.files(kind, tls.pem())?;
+            }
+            files.push(file(config));
             let (binary, env) = shape.binary(kind, index)?;
             let arguments = ["--config", "roomcast.toml"];
-            let service = Service::start(&name, &binary, &arguments, config, &env, *own).await?;
+            let service = Service::start(&name, &binary, &arguments, &files, &env, *own).await?;
             services.push(service);
         }
         Ok(services)
     }
 
     /// One file, the same sections for every service, as an operator would write it.
-    fn config(&self, name: &str, kind: &str, own: Ports, outside: &Outside) -> String {
+    fn config(&self, name: &str, kind: &str, own: Ports, outside: &Outside, tls: bool) -> String {
+        let scheme = if tls { "https" } else { "http" };
         let urls = |ports: &[Ports]| {
-            let list = ports.iter().map(|ports| format!("\"http://127.0.0.1:{}\"", ports.main));
+            let list = ports.iter().map(|ports| format!("\"{scheme}://127.0.0.1:{}\"", ports.main));
             list.collect::<Vec<_>>().join(", ")
         };
         let listen = |of: &str| if of == kind { own.main } else { 0 };
@@ -213,7 +237,7 @@ addresses = ["{amqp}"]
 listen = "127.0.0.1:{gateway}"
 gateway_id = "{name}"
 peer_listen = "127.0.0.1:{admin}"
-peer_url = "http://127.0.0.1:{admin}"
+peer_url = "{scheme}://127.0.0.1:{admin}"
 [auth]
 listen = "127.0.0.1:{auth}"
 database = "{database}"

@@ -18,7 +18,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::breaker::{Breaker, Standing};
 use crate::resolve::{self, Directory};
-use crate::{Deadline, RpcConfig};
+use crate::tls::{self, Expected};
+use crate::{Deadline, Rpc};
 
 /// One address of a service.
 #[derive(Debug)]
@@ -58,11 +59,11 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Reads `http://host:port`.
+    /// Reads `http://host:port` or `https://host:port`. Whether calls go by TLS says `rpc.tls`, not the address.
     pub(crate) fn parse(address: &str) -> std::result::Result<Self, &'static str> {
         let uri: Uri = address.parse().map_err(|_| "not an address like http://host:port")?;
         match (uri.scheme_str(), uri.port_u16(), uri.path()) {
-            (Some("http"), Some(_), "/" | "") if uri.query().is_none() => {}
+            (Some("http" | "https"), Some(_), "/" | "") if uri.query().is_none() => {}
             _ => return Err("not an address like http://host:port"),
         }
         let authority = uri.authority().ok_or("no host")?.as_str();
@@ -75,7 +76,13 @@ impl Host {
 
 impl Replica {
     /// A replica that connects when it is first called, on the current runtime.
-    pub(crate) fn new(address: SocketAddr, host: &Host, config: &RpcConfig) -> Option<Self> {
+    pub(crate) fn new(
+        address: SocketAddr,
+        host: &Host,
+        expected: &Expected,
+        rpc: &Rpc,
+    ) -> Option<Self> {
+        let config = rpc.config();
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .ok()?
             .origin(host.origin.clone())
@@ -84,11 +91,9 @@ impl Replica {
             .keep_alive_timeout(Duration::from_millis(config.keep_alive_wait_ms))
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        Some(Self {
-            address,
-            channel: endpoint.connect_lazy(),
-            breaker: Breaker::new(config.breaker_failures),
-        })
+        let name = host.origin.host().unwrap_or_default();
+        let channel = tls::channel(endpoint, address, name, expected, rpc.tls())?;
+        Some(Self { address, channel, breaker: Breaker::new(config.breaker_failures) })
     }
 }
 
@@ -97,7 +102,8 @@ impl Pool {
     pub(crate) fn open(
         service: &'static str,
         addresses: &[String],
-        config: &RpcConfig,
+        expected: Expected,
+        rpc: &Rpc,
     ) -> Result<Self> {
         let bad = |why: &str| Error::new(ErrorReason::InvalidArgument, format!("{service}: {why}"));
         let hosts = addresses
@@ -108,7 +114,7 @@ impl Pool {
             return Err(bad("no address"));
         }
         let stop = CancellationToken::new();
-        let (directory, replicas) = Directory::new(service, hosts.len(), config.clone());
+        let (directory, replicas) = Directory::new(service, hosts.len(), expected, rpc.clone());
         for (number, host) in hosts.into_iter().enumerate() {
             tokio::spawn(stop.clone().run_until_cancelled_owned(resolve::follow(
                 directory.clone(),
@@ -160,8 +166,9 @@ mod tests {
 
     fn replicas(count: u8) -> Vec<Arc<Replica>> {
         let host = Host::parse("http://rooms:50051").unwrap();
-        let replica =
-            |n: u8| Replica::new(([10, 0, 0, n], 50051).into(), &host, &RpcConfig::default());
+        let rpc = Rpc::open(crate::RpcConfig::default()).unwrap();
+        let expected = Expected::Peer(tls::Peer::Rooms);
+        let replica = |n: u8| Replica::new(([10, 0, 0, n], 50051).into(), &host, &expected, &rpc);
         (0..count).map(|n| Arc::new(replica(n).unwrap())).collect()
     }
 
@@ -222,13 +229,14 @@ mod tests {
             "http://127.0.0.1:1",
             "http://[::1]:50051",
             "http://rooms:50051/",
+            "https://rooms:1",
         ] {
             assert!(Host::parse(good).is_ok(), "{good}");
         }
         for bad in [
             "",
             "rooms:50051",
-            "https://rooms:1",
+            "ftp://rooms:1",
             "http://rooms",
             "http://r:1/x",
             "http://a@r:1",

@@ -1,11 +1,13 @@
 //! The section `[rpc]`: where the other services are, and how patiently they are called.
 use serde::{Deserialize, Serialize};
 
+use crate::tls::RpcTlsConfig;
+
 /// Where the other services are, and how they are called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RpcConfig {
-    /// Addresses of auth, as `http://host:port`. Each host may stand for many pods.
+    /// Addresses of auth, as `http://host:port` (`https` with `rpc.tls`). Each host may stand for many pods.
     pub auth: Vec<String>,
     /// Addresses of rooms.
     pub rooms: Vec<String>,
@@ -31,6 +33,8 @@ pub struct RpcConfig {
     pub server_connection_age_ms: u64,
     /// How long a server waits for its last calls at its end, milliseconds.
     pub server_drain_ms: u64,
+    /// TLS between the services.
+    pub tls: RpcTlsConfig,
 }
 
 impl Default for RpcConfig {
@@ -49,11 +53,12 @@ impl Default for RpcConfig {
             server_calls_max: 2_000,
             server_connection_age_ms: 300_000,
             server_drain_ms: 10_000,
+            tls: RpcTlsConfig::default(),
         }
     }
 }
 
-/// Checks an address like `http://host:port`; says what is wrong with it.
+/// Checks an address like `http://host:port` or `https://host:port`; says what is wrong with it.
 pub fn check_address(address: &str) -> Result<(), &'static str> {
     crate::channel::Host::parse(address).map(|_| ())
 }
@@ -69,8 +74,11 @@ impl RpcConfig {
                 problems.push(format!("{key}: no address"));
             }
             for address in addresses {
+                let https = address.starts_with("https:");
                 if let Err(why) = check_address(address) {
                     problems.push(format!("{key}: {address:?}: {why}"));
+                } else if https && !self.tls.is_on() {
+                    problems.push(format!("{key}: {address:?}: https needs the files of rpc.tls"));
                 }
             }
         }
@@ -98,6 +106,7 @@ impl RpcConfig {
         if self.retry_percent > 100 {
             problems.push("retry_percent: must be at most 100".to_owned());
         }
+        problems.extend(self.tls.problems().into_iter().map(|text| format!("tls.{text}")));
         problems
     }
 }

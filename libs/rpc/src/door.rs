@@ -18,7 +18,8 @@ use tracing::Instrument;
 use crate::channel::{Pool, Preference, Replica};
 use crate::method::Method;
 use crate::retry::{Budget, Failure};
-use crate::{Call, Deadline, RpcConfig, trace};
+use crate::tls::Expected;
+use crate::{Call, Deadline, Rpc, trace};
 
 /// Most times that every endpoint is tried once for one call.
 const ROUNDS_MAX: u32 = 5;
@@ -47,10 +48,12 @@ impl Door {
     pub(crate) fn open(
         service: &'static str,
         addresses: &[String],
-        config: &RpcConfig,
+        expected: Expected,
+        rpc: &Rpc,
     ) -> Result<Self> {
+        let config = rpc.config();
         Ok(Self {
-            pool: Pool::open(service, addresses, config)?,
+            pool: Pool::open(service, addresses, expected, rpc)?,
             budget: Budget::new(config.retry_percent),
             attempt: Duration::from_millis(config.attempt_ms),
             credential: None,

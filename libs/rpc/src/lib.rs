@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod presence;
 pub mod rooms;
 pub mod server;
+pub mod tls;
 
 mod answer;
 mod breaker;
@@ -22,8 +23,11 @@ mod door;
 mod method;
 mod resolve;
 mod retry;
+mod rpc;
 mod status;
 mod trace;
 
 pub use call::{Call, Deadline};
 pub use config::RpcConfig;
+pub use rpc::Rpc;
+pub use tls::{Peer, RpcTlsConfig};

@@ -11,8 +11,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::RpcConfig;
+use crate::Rpc;
 use crate::channel::{Host, Replica, Replicas};
+use crate::tls::Expected;
 
 /// Most addresses that one service may have; more is a mistake in the name server.
 const REPLICAS_MAX: usize = 256;
@@ -22,7 +23,8 @@ const FAILED_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// What the look-ups of a service's hosts found.
 pub(crate) struct Directory {
     service: &'static str,
-    config: RpcConfig,
+    expected: Expected,
+    rpc: Rpc,
     /// By host, since each is looked up by itself.
     found: Mutex<Vec<Vec<(SocketAddr, Host)>>>,
     replicas: watch::Sender<Replicas>,
@@ -32,11 +34,12 @@ impl Directory {
     pub(crate) fn new(
         service: &'static str,
         hosts: usize,
-        config: RpcConfig,
+        expected: Expected,
+        rpc: Rpc,
     ) -> (Arc<Self>, watch::Receiver<Replicas>) {
         let (replicas, receiver) = watch::channel(None);
         let found = Mutex::new(vec![Vec::new(); hosts]);
-        (Arc::new(Self { service, config, found, replicas }), receiver)
+        (Arc::new(Self { service, expected, rpc, found, replicas }), receiver)
     }
 
     /// Takes the addresses that a host has now.
@@ -57,7 +60,8 @@ impl Directory {
             }
             let kept_or_new = |(address, host): (&SocketAddr, &Host)| {
                 let kept = old.get(address).cloned();
-                kept.or_else(|| Replica::new(*address, host, &self.config).map(Arc::new))
+                let new = || Replica::new(*address, host, &self.expected, &self.rpc);
+                kept.or_else(|| new().map(Arc::new))
             };
             let now: Vec<_> = wanted.iter().take(REPLICAS_MAX).filter_map(kept_or_new).collect();
             tracing::info!(peer = self.service, replicas = now.len(), "the addresses changed");
@@ -71,7 +75,7 @@ impl Directory {
 
 /// Looks one host up for ever.
 pub(crate) async fn follow(directory: Arc<Directory>, number: usize, host: Host) {
-    let pause = Duration::from_millis(directory.config.resolve_ms);
+    let pause = Duration::from_millis(directory.rpc.config().resolve_ms);
     let mut failing = false;
     loop {
         let looked_up = tokio::net::lookup_host(&host.authority).await;
@@ -101,7 +105,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_replica_that_stays_keeps_its_breaker_and_one_that_went_is_gone() {
-        let (directory, replicas) = Directory::new("rooms", 2, RpcConfig::default());
+        let rpc = Rpc::open(crate::RpcConfig::default()).unwrap();
+        let expected = Expected::Peer(crate::Peer::Rooms);
+        let (directory, replicas) = Directory::new("rooms", 2, expected, rpc);
         let (one, two) = (Host::parse("http://a:1").unwrap(), Host::parse("http://b:1").unwrap());
         let address = |n: u8| SocketAddr::from(([10, 0, 0, n], 1));
         directory.update(0, &one, vec![address(1), address(2)]);

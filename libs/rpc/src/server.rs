@@ -15,12 +15,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 pub use health::Health;
 
-use crate::RpcConfig;
 use crate::admin::Guard;
+use crate::tls::{self, Peer};
+use crate::{Rpc, RpcConfig};
 use gate::{Gate, GateLayer};
 
 pub(crate) use gate::Draining;
@@ -46,6 +48,7 @@ pub struct Routes {
     names: Vec<&'static str>,
     health: Health,
     guard: Option<Guard>,
+    callers: Vec<Peer>,
 }
 
 impl Service {
@@ -77,7 +80,7 @@ impl Routes {
     pub fn new() -> Self {
         let (health, server) = Health::new();
         let routes = service::Routes::default().add_service(server);
-        Self { routes, names: Vec::new(), health, guard: None }
+        Self { routes, names: Vec::new(), health, guard: None, callers: Vec::new() }
     }
 
     /// Adds a service.
@@ -86,6 +89,13 @@ impl Routes {
         self.health.add(service.name);
         self.names.push(service.name);
         self.routes = (service.add)(self.routes);
+        self
+    }
+
+    /// Says which services have business here; where callers show certificates, others are refused.
+    #[must_use]
+    pub fn for_callers(mut self, callers: &[Peer]) -> Self {
+        self.callers = callers.to_vec();
         self
     }
 
@@ -114,43 +124,57 @@ impl Routes {
     }
 }
 
-/// Serves until `shutdown`, then lets the last calls finish, `config.server_drain_ms` at most.
+/// Serves until `shutdown`, then lets the last calls finish, `rpc.server_drain_ms` at most.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
-    config: &RpcConfig,
+    rpc: &Rpc,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    routes.health.publish().await;
-    let gate =
-        GateLayer(Arc::new(Gate::new(config.server_calls_max, routes.guard, shutdown.clone())));
+    let Routes { routes, health, guard, callers, .. } = routes;
+    health.publish().await;
+    let config = rpc.config();
+    // A guarded port knows its callers by what each call shows.
+    let known = rpc.tls().filter(|_| guard.is_none()).map(|_| callers);
+    let mutual = guard.is_none();
+    let gate = Gate::new(config.server_calls_max, guard, known, shutdown.clone());
+    let server = server(config).layer(GateLayer(Arc::new(gate)));
+    let (routes, end) = (routes.prepare(), shutdown.clone().cancelled_owned());
+    let serving = async {
+        let served = match rpc.tls() {
+            Some(tls) => {
+                let incoming = tls::accept(listener, tls.clone(), mutual);
+                server.serve_with_incoming_shutdown(routes, incoming, end).await
+            }
+            None => {
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                server.serve_with_incoming_shutdown(routes, incoming, end).await
+            }
+        };
+        served.map_err(|error| Error::new(ErrorReason::Internal, format!("serving gRPC: {error}")))
+    };
+    let bound = async {
+        shutdown.cancelled().await;
+        health.set(false).await;
+        tokio::time::sleep(Duration::from_millis(config.server_drain_ms)).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = bound => {
+            tracing::warn!("calls were still under way when the time to drain was over");
+            Ok(())
+        }
+    }
+}
+
+/// The limits of every port.
+fn server(config: &RpcConfig) -> Server {
     let age = config.server_connection_age_ms as f64 * rand::rng().random_range(0.9..1.1);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let serving = tonic::transport::Server::builder()
+    Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE.0))
         .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
         .http2_max_header_list_size(METADATA_BYTES_MAX)
         .max_concurrent_streams(STREAMS_MAX)
         .max_connection_age(Duration::from_secs_f64(age / 1e3))
         .max_connection_age_grace(AGE_GRACE)
-        .layer(gate)
-        .serve_with_incoming_shutdown(
-            routes.routes.prepare(),
-            incoming,
-            shutdown.clone().cancelled_owned(),
-        );
-    let bound = async {
-        shutdown.cancelled().await;
-        routes.health.set(false).await;
-        tokio::time::sleep(Duration::from_millis(config.server_drain_ms)).await;
-    };
-    tokio::select! {
-        served = serving => {
-            served.map_err(|error| Error::new(ErrorReason::Internal, format!("serving gRPC: {error}")))
-        }
-        () = bound => {
-            tracing::warn!("calls were still under way when the time to drain was over");
-            Ok(())
-        }
-    }
 }

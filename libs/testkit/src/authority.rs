@@ -50,8 +50,14 @@ impl Authority {
 
     /// A certificate for this machine with a fresh key, that ends in `days`.
     pub fn issue(&self, days: i64) -> anyhow::Result<Issued> {
+        self.issue_for(&NAMES, days)
+    }
+
+    /// A certificate for DNS names and addresses with a fresh key, that ends in `days`.
+    pub fn issue_for(&self, names: &[&str], days: i64) -> anyhow::Result<Issued> {
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
         let now = OffsetDateTime::now_utc();
         let end = now + Duration::days(days);
         (params.not_before, params.not_after) = (now.min(end) - Duration::days(1), end);

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use auth::AuthConfig;
-use rpc::RpcConfig;
 use rpc::server::Routes;
+use rpc::{Peer, Rpc, RpcConfig};
 use runtime::Process;
 use runtime::config::Loader;
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ fn load(loader: &mut Loader) -> (AuthConfig, RpcConfig) {
 
 async fn start(process: Process, (config, rpc): (AuthConfig, RpcConfig)) -> anyhow::Result<()> {
     let ready = process.ready.flag("auth");
+    let rpc = Rpc::open(rpc)?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("auth.listen {}", config.listen))?;
@@ -29,6 +30,7 @@ async fn start(process: Process, (config, rpc): (AuthConfig, RpcConfig)) -> anyh
     }
     let auth = auth::start(config, process.shutdown.clone()).await?;
     let routes = Routes::new().with(rpc::auth::server(auth));
+    let routes = routes.for_callers(&[Peer::Gateway, Peer::Rooms]);
     let health = routes.health();
     health.set(true).await;
     ready.set(true);

@@ -11,7 +11,7 @@ use bus::Bus;
 use bytes::Bytes;
 use domain::{Error, ErrorReason, GatewayId, Incarnation, RoomName, RoomSettings, Session};
 use parking_lot::RwLock;
-use rpc::RpcConfig;
+use rpc::Rpc;
 use rpc::auth::Auth;
 use rpc::presence::Presence;
 use rpc::rooms::Rooms;
@@ -52,7 +52,7 @@ pub struct GatewayDeps {
     /// Brings hints.
     pub bus: Arc<dyn Bus>,
     /// How other gateways are called; `None` where there are none.
-    pub neighbours: Option<RpcConfig>,
+    pub neighbours: Option<Rpc>,
 }
 
 /// One gateway. See the file's head.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use bus::BusConfig;
 use gateway::{Front, GatewayConfig, GatewayDeps};
-use rpc::RpcConfig;
 use rpc::auth::RemoteAuth;
 use rpc::presence::RemotePresence;
 use rpc::rooms::RemoteRooms;
+use rpc::{Rpc, RpcConfig};
 use runtime::Process;
 use runtime::config::Loader;
 
@@ -33,6 +33,7 @@ fn load(loader: &mut Loader) -> Sections {
 async fn start(process: Process, (config, rpc, bus): Sections) -> anyhow::Result<()> {
     let ready = process.ready.flag("gateway");
     let bus = bus::open(&bus).map_err(|problem| anyhow!("bus: {problem}"))?;
+    let rpc = Rpc::open(rpc)?;
     let deps = GatewayDeps {
         auth: Arc::new(RemoteAuth::open(&rpc)?),
         rooms: Arc::new(RemoteRooms::open(&rpc)?),

@@ -14,7 +14,7 @@ use domain::{Error, ErrorReason, GatewayId, GatewayInfo, Result, Session};
 use parking_lot::{Mutex, RwLock};
 use rpc::gateway::{Gateway, RemoteGateway};
 use rpc::presence::Presence;
-use rpc::{Call, RpcConfig};
+use rpc::{Call, Rpc};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -37,7 +37,7 @@ const FRAMES_MAX: usize = 4_096;
 pub struct Neighbours {
     presence: Arc<dyn Presence>,
     /// `None`: there are no other gateways.
-    rpc: Option<RpcConfig>,
+    rpc: Option<Rpc>,
     runtime: Handle,
     known: RwLock<HashMap<GatewayId, Neighbour>>,
     /// When the leases were looked at, and what was wrong; held while they are.
@@ -61,7 +61,7 @@ struct Neighbour {
 
 impl Neighbours {
     /// Nobody is known yet. Calls are made on `runtime`.
-    pub fn new(presence: Arc<dyn Presence>, rpc: Option<RpcConfig>, runtime: Handle) -> Self {
+    pub fn new(presence: Arc<dyn Presence>, rpc: Option<Rpc>, runtime: Handle) -> Self {
         Self {
             presence,
             rpc,

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use bus::BusConfig;
 use presence::PresenceConfig;
-use rpc::RpcConfig;
 use rpc::server::Routes;
+use rpc::{Peer, Rpc, RpcConfig};
 use runtime::Process;
 use runtime::config::Loader;
 use tokio::net::TcpListener;
@@ -29,13 +29,16 @@ fn load(loader: &mut Loader) -> Config {
 }
 
 async fn serve(process: Process, config: Config) -> anyhow::Result<()> {
+    let rpc = Rpc::open(config.rpc)?;
     let bus = bus::open(&config.bus).map_err(anyhow::Error::msg)?;
     let shutdown = process.shutdown.clone();
     let presence = presence::start(config.presence.clone(), bus.clone(), shutdown.clone()).await?;
     let listen = &config.presence.listen;
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("presence.listen: {listen}"))?;
-    let routes = Routes::new().with(rpc::presence::server(presence.clone()));
+    let routes = Routes::new()
+        .with(rpc::presence::server(presence.clone()))
+        .for_callers(&[Peer::Gateway, Peer::Rooms]);
     let (health, flag) = (routes.health(), process.ready.flag("presence"));
     let seen = presence.clone();
     tokio::spawn(async move {
@@ -44,7 +47,7 @@ async fn serve(process: Process, config: Config) -> anyhow::Result<()> {
             flag.set(true);
         }
     });
-    rpc::server::serve(listener, routes, &config.rpc, shutdown).await?;
+    rpc::server::serve(listener, routes, &rpc, shutdown).await?;
     presence.drained().await;
     bus.close().await;
     Ok(())

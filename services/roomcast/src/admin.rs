@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use domain::Credential;
-use rpc::RpcConfig;
 use rpc::admin::RemoteAdmin;
+use rpc::{Rpc, RpcConfig};
 use runtime::config::{Secret, resolve};
 use secrecy::ExposeSecret;
 
@@ -32,6 +32,9 @@ pub struct AdminArgs {
         default_value = "http://127.0.0.1:50052"
     )]
     address: String,
+    /// A PEM file with the authority of the admin port's certificate: calls go by TLS then.
+    #[arg(long, global = true, env = "ROOMCAST_ADMIN_AUTHORITY_FILE", value_name = "FILE")]
+    authority_file: Option<PathBuf>,
     /// An API key with the role admin. Better given by the variable: arguments can be seen by others.
     #[arg(long, global = true, env = "ROOMCAST_ADMIN_KEY", hide_env_values = true, value_parser = secret)]
     key: Option<Secret>,
@@ -77,7 +80,11 @@ pub fn run(args: AdminArgs) -> ExitCode {
 async fn call(args: AdminArgs) -> Result<answer::Answer> {
     let credential = credential(&args)?;
     let addresses = [args.address.clone()];
-    let admin = RemoteAdmin::open(&addresses, &credential, &RpcConfig::default())?;
+    if args.address.starts_with("https:") && args.authority_file.is_none() {
+        bail!("{}: which authority is to be believed? Give --authority-file", args.address);
+    }
+    let rpc = Rpc::of_caller(RpcConfig::default(), args.authority_file.as_deref())?;
+    let admin = RemoteAdmin::open(&addresses, &credential, &rpc)?;
     let wait = Duration::from_millis(args.timeout_ms);
     verb::apply(&admin, args.verb, wait).await.with_context(|| format!("asked {}", args.address))
 }

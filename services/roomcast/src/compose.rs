@@ -12,6 +12,7 @@ use auth::{GivenKeys, IssuerConfig};
 use bus::{Bus, BusConfig, MemoryBus};
 use gateway::{Front, GatewayDeps};
 use rooms::Deps;
+use rpc::Rpc;
 use rpc::admin::Guard;
 use rpc::server::Routes;
 use runtime::Process;
@@ -54,7 +55,7 @@ pub async fn serve(process: Process, mut config: Config) -> anyhow::Result<()> {
     let guard = Guard::new(auth.clone()).on_refused(move |by, call| noting.note_refused(by, call));
     let routes = Routes::new().with(rpc::admin::server(rooms.clone())).guarded(guard)?;
     let health = routes.health();
-    let (rpc, stop) = (config.rpc, below.clone());
+    let (rpc, stop) = (Rpc::open(config.rpc)?, below.clone());
     let admin = tokio::spawn(async move { rpc::server::serve(listener, routes, &rpc, stop).await });
 
     let deps = GatewayDeps {

@@ -102,7 +102,7 @@ async fn ask(
         });
     }
     if configured.rpc {
-        for (part, outcome) in rpc::doctor::check(&config.rpc).await {
+        for (part, outcome) in services(&config.rpc).await {
             findings.push(Finding {
                 part,
                 key: "rpc",
@@ -112,6 +112,14 @@ async fn ask(
         }
     }
     findings
+}
+
+/// Each address of the other services.
+async fn services(config: &rpc::RpcConfig) -> Vec<(String, Result<String, String>)> {
+    match rpc::Rpc::open(config.clone()) {
+        Ok(rpc) => rpc::doctor::check(&rpc).await,
+        Err(error) => vec![("the other services".to_owned(), Err(error.message))],
+    }
 }
 
 async fn in_time(asking: impl Future<Output = Result<String, String>>) -> Result<String, String> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bus::BusConfig;
 use rooms::{Deps, RoomsConfig};
-use rpc::RpcConfig;
 use rpc::admin::Guard;
 use rpc::server::{Routes, serve};
+use rpc::{Peer, Rpc, RpcConfig};
 use runtime::Process;
 use runtime::config::Loader;
 use tokio::net::TcpListener;
@@ -38,16 +38,18 @@ async fn start(process: Process, config: Config) -> anyhow::Result<()> {
     let listener = bind("listen", &config.rooms.listen).await?;
     let admin_listener = bind("admin_listen", &config.rooms.admin_listen).await?;
     let bus = bus::open(&config.bus).map_err(anyhow::Error::msg)?;
+    let rpc = Rpc::open(config.rpc)?;
     let deps = Deps {
         bus: bus.clone(),
-        presence: Arc::new(rpc::presence::RemotePresence::open(&config.rpc)?),
-        auth: Arc::new(rpc::auth::RemoteAuth::open(&config.rpc)?),
+        presence: Arc::new(rpc::presence::RemotePresence::open(&rpc)?),
+        auth: Arc::new(rpc::auth::RemoteAuth::open(&rpc)?),
     };
     let auth = deps.auth.clone();
     let rooms = rooms::start(config.rooms, deps, process.shutdown.clone()).await?;
     let noting = rooms.clone();
     let guard = Guard::new(auth).on_refused(move |by, call| noting.note_refused(by, call));
     let routes = Routes::new().with(rpc::rooms::server(rooms.clone()));
+    let routes = routes.for_callers(&[Peer::Gateway]);
     let admin = Routes::new().with(rpc::admin::server(rooms.clone())).guarded(guard)?;
     for health in [routes.health(), admin.health()] {
         health.set(true).await;
@@ -56,7 +58,7 @@ async fn start(process: Process, config: Config) -> anyhow::Result<()> {
     let shutdown = process.shutdown;
     // Whatever ends the one port ends the other, and the process.
     let until_one_ends = async |listener, routes| {
-        let served = serve(listener, routes, &config.rpc, shutdown.clone()).await;
+        let served = serve(listener, routes, &rpc, shutdown.clone()).await;
         shutdown.cancel();
         served
     };

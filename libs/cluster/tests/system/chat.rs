@@ -54,7 +54,7 @@ fn refusal(result: Result<Value, CommandError>) -> u32 {
 }
 
 /// The whole story, on whichever system.
-async fn two_people_chat(system: &System) {
+pub async fn two_people_chat(system: &System) {
     let room = system.fresh_room("general");
     let mut ann = Person::arrive(system, "ann", 0).await;
     let mut bob = Person::arrive(system, "bob", 1).await;

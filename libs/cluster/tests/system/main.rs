@@ -23,6 +23,7 @@ mod paused_processes;
 mod presence_store_dies;
 mod rooms_dies;
 mod sdk;
+mod service_tls;
 mod since;
 mod traces;
 mod ways_in;

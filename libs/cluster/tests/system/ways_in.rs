@@ -40,7 +40,7 @@ pub async fn serve_with(name: &str, more: &[(&'static str, String)]) -> Service 
         ("ROOMCAST_OPS__LISTEN", at(ports.ops)),
     ]);
     let arguments = ["serve", "--config", config];
-    let service = Service::start(name, &binary, &arguments, String::new(), &env, ports).await;
+    let service = Service::start(name, &binary, &arguments, &[], &env, ports).await;
     let service = service.unwrap();
     service.ready().await.unwrap();
     service

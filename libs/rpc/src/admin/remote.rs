@@ -22,7 +22,8 @@ use crate::convert::{IntoDomain, IntoProto, required, text_or_empty};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
 use crate::rooms::{Disconnect, History, HistoryPage, Published, Subscribe, Unsubscribe};
-use crate::{Call, RpcConfig};
+use crate::tls::Expected;
+use crate::{Call, Rpc};
 
 const SERVICE: &str = "admin";
 
@@ -36,7 +37,7 @@ impl RemoteAdmin {
     /// Begins to look up `addresses` (`http://host:port`), and will show `credential` to them.
     ///
     /// `InvalidArgument` for a bad address, or a credential that no header can carry.
-    pub fn open(addresses: &[String], credential: &Credential, config: &RpcConfig) -> Result<Self> {
+    pub fn open(addresses: &[String], credential: &Credential, rpc: &Rpc) -> Result<Self> {
         let bad =
             || Error::new(ErrorReason::InvalidArgument, "no header can carry this credential");
         let (key, value) = match credential {
@@ -46,7 +47,8 @@ impl RemoteAdmin {
         };
         let key = AsciiMetadataKey::from_static(key);
         let value = AsciiMetadataValue::try_from(value).map_err(|_| bad())?;
-        Ok(Self { door: Door::open(SERVICE, addresses, config)?.with_credential(key, value) })
+        let door = Door::open(SERVICE, addresses, Expected::Host, rpc)?;
+        Ok(Self { door: door.with_credential(key, value) })
     }
 }
 

@@ -14,7 +14,8 @@ use crate::channel::Preference;
 use crate::convert::{IntoDomain, IntoProto, required};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
-use crate::{Call, RpcConfig};
+use crate::tls::{Expected, Peer};
+use crate::{Call, Rpc};
 
 const SERVICE: &str = "auth";
 
@@ -25,11 +26,11 @@ pub struct RemoteAuth {
 }
 
 impl RemoteAuth {
-    /// Begins to look up `config.auth`. To be called on the runtime that lives as long as the process.
+    /// Begins to look up `rpc.auth`. To be called on the runtime that lives as long as the process.
     ///
     /// `InvalidArgument` for addresses that `config.problems()` would have refused.
-    pub fn open(config: &RpcConfig) -> Result<Self> {
-        Ok(Self { door: Door::open(SERVICE, &config.auth, config)? })
+    pub fn open(rpc: &Rpc) -> Result<Self> {
+        Ok(Self { door: Door::open(SERVICE, &rpc.config().auth, Expected::Peer(Peer::Auth), rpc)? })
     }
 }
 

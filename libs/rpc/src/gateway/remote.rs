@@ -10,7 +10,8 @@ use super::Gateway;
 use crate::channel::Preference;
 use crate::door::{Door, MESSAGE_BYTES_MAX};
 use crate::method::Method;
-use crate::{Call, RpcConfig};
+use crate::tls::{Expected, Peer};
+use crate::{Call, Rpc};
 
 const SERVICE: &str = "gateway";
 
@@ -25,8 +26,9 @@ impl RemoteGateway {
     /// process.
     ///
     /// `InvalidArgument` for what is no address like `http://host:port`.
-    pub fn open(url: &str, config: &RpcConfig) -> Result<Self> {
-        Ok(Self { door: Door::open(SERVICE, &[url.to_owned()], config)? })
+    pub fn open(url: &str, rpc: &Rpc) -> Result<Self> {
+        let expected = Expected::Peer(Peer::Gateway);
+        Ok(Self { door: Door::open(SERVICE, &[url.to_owned()], expected, rpc)? })
     }
 }
 

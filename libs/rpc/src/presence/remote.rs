@@ -14,7 +14,8 @@ use crate::channel::Preference;
 use crate::convert::{self, IntoDomain, IntoProto, required};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
-use crate::{Call, RpcConfig};
+use crate::tls::{Expected, Peer};
+use crate::{Call, Rpc};
 
 const SERVICE: &str = "presence";
 
@@ -25,11 +26,13 @@ pub struct RemotePresence {
 }
 
 impl RemotePresence {
-    /// Begins to look up `config.presence`. To be called on the runtime that lives as long as the process.
+    /// Begins to look up `rpc.presence`. To be called on the runtime that lives as long as the process.
     ///
     /// `InvalidArgument` for addresses that `config.problems()` would have refused.
-    pub fn open(config: &RpcConfig) -> Result<Self> {
-        Ok(Self { door: Door::open(SERVICE, &config.presence, config)? })
+    pub fn open(rpc: &Rpc) -> Result<Self> {
+        Ok(Self {
+            door: Door::open(SERVICE, &rpc.config().presence, Expected::Peer(Peer::Presence), rpc)?,
+        })
     }
 }
 

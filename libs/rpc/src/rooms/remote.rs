@@ -22,7 +22,8 @@ use crate::channel::Preference;
 use crate::convert::{IntoDomain, IntoProto};
 use crate::door::{Door, MESSAGE_BYTES_MAX, answered};
 use crate::method::Method;
-use crate::{Call, RpcConfig};
+use crate::tls::{Expected, Peer};
+use crate::{Call, Rpc};
 
 const SERVICE: &str = "rooms";
 /// How long opening a stream may take before it is tried elsewhere.
@@ -37,11 +38,14 @@ pub struct RemoteRooms {
 }
 
 impl RemoteRooms {
-    /// Begins to look up `config.rooms`. To be called on the runtime that lives as long as the process.
+    /// Begins to look up `rpc.rooms`. To be called on the runtime that lives as long as the process.
     ///
     /// `InvalidArgument` for addresses that `config.problems()` would have refused.
-    pub fn open(config: &RpcConfig) -> Result<Self> {
-        Ok(Self { door: Door::open(SERVICE, &config.rooms, config)?, watched: Mutex::new(None) })
+    pub fn open(rpc: &Rpc) -> Result<Self> {
+        Ok(Self {
+            door: Door::open(SERVICE, &rpc.config().rooms, Expected::Peer(Peer::Rooms), rpc)?,
+            watched: Mutex::new(None),
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use domain::{Error, Result};
+use domain::{Error, ErrorReason, Result};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::sync::Semaphore;
@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 
 use crate::admin::Guard;
 use crate::status;
+use crate::tls::{Peer, Peers};
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
@@ -25,6 +26,8 @@ pub(crate) struct Draining(pub(crate) CancellationToken);
 pub(super) struct Gate {
     free: Arc<Semaphore>,
     guard: Option<Guard>,
+    /// Services that may call; `None` where callers show no certificates.
+    callers: Option<Vec<Peer>>,
     draining: Draining,
 }
 
@@ -38,13 +41,27 @@ pub(super) struct Gated<S> {
 }
 
 impl Gate {
-    pub(super) fn new(calls_max: usize, guard: Option<Guard>, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(
+        calls_max: usize,
+        guard: Option<Guard>,
+        callers: Option<Vec<Peer>>,
+        shutdown: CancellationToken,
+    ) -> Self {
         let free = Arc::new(Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS)));
-        Self { free, guard, draining: Draining(shutdown) }
+        Self { free, guard, callers, draining: Draining(shutdown) }
     }
 
     /// Lets a call pass, or says why not.
     async fn pass<B>(&self, request: &mut Request<B>) -> Result<()> {
+        if let Some(callers) = &self.callers {
+            let shown = request.extensions().get::<Peers>();
+            let shown = shown.map_or(&[][..], |peers| &peers.0);
+            if !shown.iter().any(|peer| callers.contains(peer)) {
+                metrics::counter!("roomcast_rpc_callers_refused_total").increment(1);
+                let text = "the caller's certificate names no service that may call this one";
+                return Err(Error::new(ErrorReason::PermissionDenied, text));
+            }
+        }
         if let Some(guard) = &self.guard {
             let principal = guard.admit(request.headers(), request.uri().path()).await?;
             request.extensions_mut().insert(principal);

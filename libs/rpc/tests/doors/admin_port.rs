@@ -6,11 +6,11 @@ use bytes::Bytes;
 use domain::*;
 use parking_lot::Mutex;
 use proto::admin::v1::admin_service_client::AdminServiceClient;
+use rpc::Call;
 use rpc::admin::*;
 use rpc::auth::NewKey;
 use rpc::rooms::{Disconnect, History, Subscribe, Unsubscribe};
 use rpc::server::Routes;
-use rpc::{Call, RpcConfig};
 use tokio_stream::StreamExt;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -21,7 +21,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use super::answering::{Answering, Mood};
-use super::port::{Port, config, until};
+use super::port::{Port, plain, until};
 use super::samples as sample;
 
 fn soon() -> Call {
@@ -37,7 +37,7 @@ fn port(role: &str) -> (Port, Arc<Answering>) {
 
 fn remote(port: &Port, credential: &Credential) -> RemoteAdmin {
     let addresses = [format!("http://{}", port.address)];
-    RemoteAdmin::open(&addresses, credential, &RpcConfig::default()).unwrap()
+    RemoteAdmin::open(&addresses, credential, &plain()).unwrap()
 }
 
 fn key() -> Credential {
@@ -167,7 +167,7 @@ async fn a_burst_is_one_question_to_auth_and_a_revoked_key_is_refused_within_sec
 async fn an_admin_service_on_a_port_without_a_guard_refuses_everything() {
     let service = Arc::new(Answering::default());
     let routes = Routes::new().with(server(service.clone()));
-    let port = Port::serving(([127, 0, 0, 1], 0).into(), service, routes, &config(&[]));
+    let port = Port::serving(([127, 0, 0, 1], 0).into(), service, routes, &plain());
     let error = remote(&port, &key()).stats(soon(), liar()).await.unwrap_err();
     assert_eq!(error.reason, ErrorReason::InvalidCredential);
     assert_eq!(port.service.calls(), 0);

@@ -6,6 +6,7 @@
 )]
 mod admin_port;
 mod answering;
+mod mutual_tls;
 mod port;
 mod repeating;
 mod round_trip;

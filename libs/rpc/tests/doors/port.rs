@@ -3,9 +3,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpc::RpcConfig;
 use rpc::admin::Guard;
 use rpc::server::{Health, Routes, serve};
+use rpc::{Rpc, RpcConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -25,17 +25,17 @@ pub struct Port {
 impl Port {
     /// Serves rooms, auth, presence and gateway.
     pub fn open() -> Self {
-        Self::on(([127, 0, 0, 1], 0).into(), &RpcConfig::default())
+        Self::on(([127, 0, 0, 1], 0).into(), &plain())
     }
 
-    pub fn on(address: SocketAddr, config: &RpcConfig) -> Self {
+    pub fn on(address: SocketAddr, rpc: &Rpc) -> Self {
         let service = Arc::new(Answering::default());
         let routes = Routes::new()
             .with(rpc::rooms::server(service.clone()))
             .with(rpc::auth::server(service.clone()))
             .with(rpc::presence::server(service.clone()))
             .with(rpc::gateway::server(service.clone()));
-        Self::serving(address, service, routes, config)
+        Self::serving(address, service, routes, rpc)
     }
 
     /// Serves admin, guarded by `auth`.
@@ -43,14 +43,32 @@ impl Port {
         let service = Arc::new(Answering::default());
         let routes =
             Routes::new().with(rpc::admin::server(service.clone())).guarded(guard).unwrap();
-        Self::serving(([127, 0, 0, 1], 0).into(), service, routes, &RpcConfig::default())
+        Self::serving(([127, 0, 0, 1], 0).into(), service, routes, &plain())
     }
 
     pub fn serving(
         address: SocketAddr,
         service: Arc<Answering>,
         routes: Routes,
-        config: &RpcConfig,
+        rpc: &Rpc,
+    ) -> Self {
+        Self::opened(address, service, routes, || rpc.clone())
+    }
+
+    /// On a free port, with what is opened on the server's own runtime.
+    pub fn serving_with(
+        service: Arc<Answering>,
+        routes: Routes,
+        rpc: impl FnOnce() -> Rpc,
+    ) -> Self {
+        Self::opened(([127, 0, 0, 1], 0).into(), service, routes, rpc)
+    }
+
+    fn opened(
+        address: SocketAddr,
+        service: Arc<Answering>,
+        routes: Routes,
+        rpc: impl FnOnce() -> Rpc,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -64,8 +82,8 @@ impl Port {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let health = routes.health();
-        let (config, token) = (config.clone(), shutdown.clone());
-        let ended = runtime.spawn(async move { serve(listener, routes, &config, token).await });
+        let (rpc, token) = (rpc(), shutdown.clone());
+        let ended = runtime.spawn(async move { serve(listener, routes, &rpc, token).await });
         drop(_inside);
         Self { address, service, health, shutdown, ended, runtime: Some(runtime) }
     }
@@ -94,6 +112,16 @@ impl Drop for Port {
 pub fn mute() -> (SocketAddr, std::net::TcpListener) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     (listener.local_addr().unwrap(), listener)
+}
+
+/// No TLS, and whatever else is usual.
+pub fn plain() -> Rpc {
+    Rpc::open(RpcConfig::default()).unwrap()
+}
+
+/// Calls services at these addresses.
+pub fn calling(addresses: &[SocketAddr]) -> Rpc {
+    Rpc::open(config(addresses)).unwrap()
 }
 
 /// A configuration for services at these addresses.

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use domain::{Error, ErrorReason, Result, RoomName};
 use rpc::rooms::{Publish, RemoteRooms, Rooms, Unsubscribe};
-use rpc::{Call, RpcConfig};
+use rpc::{Call, Rpc, RpcConfig};
 
 use super::answering::Mood;
-use super::port::{Port, config, mute, until};
+use super::port::{Port, calling, config, mute, plain, until};
 use super::round_trip::{publish, unsubscribe};
 
 fn soon() -> Call {
@@ -15,7 +15,7 @@ fn soon() -> Call {
 }
 
 fn rooms(addresses: &[SocketAddr]) -> RemoteRooms {
-    RemoteRooms::open(&config(addresses)).unwrap()
+    RemoteRooms::open(&calling(addresses)).unwrap()
 }
 
 /// A room that prefers the first of the ports, found by asking.
@@ -76,7 +76,7 @@ async fn a_call_under_way_on_a_killed_endpoint_is_repeated_if_it_is_idempotent_a
     let all = [one.address, two.address];
     let room = room_of(&one, &all).await;
     // More patient than the test: only the death of the endpoint ends an attempt.
-    let patient = RpcConfig { attempt_ms: 60_000, ..config(&all) };
+    let patient = Rpc::open(RpcConfig { attempt_ms: 60_000, ..config(&all) }).unwrap();
     let remote = RemoteRooms::open(&patient).unwrap();
     one.service.set(Mood::Hang);
     let before = (one.service.calls(), two.service.calls());
@@ -170,7 +170,8 @@ async fn a_refusal_is_repeated_elsewhere_only_if_it_is_transient() {
 #[tokio::test]
 async fn the_breaker_opens_on_a_silent_endpoint_and_closes_when_it_speaks_again() {
     let (address, listener) = mute();
-    let remote = RemoteRooms::open(&RpcConfig { attempt_ms: 200, ..config(&[address]) }).unwrap();
+    let rpc = Rpc::open(RpcConfig { attempt_ms: 200, ..config(&[address]) }).unwrap();
+    let remote = RemoteRooms::open(&rpc).unwrap();
     let hurried = || Call::within(Duration::from_millis(200));
     for _ in 0..5 {
         let error = remote.publish(hurried(), publish()).await.unwrap_err();
@@ -183,7 +184,7 @@ async fn the_breaker_opens_on_a_silent_endpoint_and_closes_when_it_speaks_again(
 
     // The connection that hangs is reset with the listener; a real server takes its place.
     drop(listener);
-    let _port = Port::on(address, &RpcConfig::default());
+    let _port = Port::on(address, &plain());
     until("calls go through again", || async { remote.publish(soon(), publish()).await.is_ok() })
         .await;
 }
@@ -197,7 +198,7 @@ async fn a_service_that_is_down_for_a_moment_is_waited_for() {
     one.kill();
     let coming_back = async {
         tokio::time::sleep(Duration::from_millis(60)).await;
-        Port::on(address, &RpcConfig::default())
+        Port::on(address, &plain())
     };
     let (published, _port) = tokio::join!(remote.publish(soon(), publish()), coming_back);
     published.unwrap();
@@ -206,6 +207,7 @@ async fn a_service_that_is_down_for_a_moment_is_waited_for() {
 #[tokio::test]
 async fn connections_that_reach_their_age_cost_no_call() {
     let brief = RpcConfig { server_connection_age_ms: 100, ..RpcConfig::default() };
+    let brief = Rpc::open(brief).unwrap();
     let port = Port::on(([127, 0, 0, 1], 0).into(), &brief);
     let remote = rooms(&[port.address]);
     let began = Instant::now();
@@ -215,15 +217,19 @@ async fn connections_that_reach_their_age_cost_no_call() {
     }
 }
 
+fn at(rooms: Vec<String>) -> Rpc {
+    Rpc::open(RpcConfig { rooms, ..RpcConfig::default() }).unwrap()
+}
+
 #[tokio::test]
 async fn hosts_are_looked_up() {
     let port = Port::open();
     let list = vec![format!("http://localhost:{}", port.address.port())];
-    let remote = RemoteRooms::open(&RpcConfig { rooms: list, ..RpcConfig::default() }).unwrap();
+    let remote = RemoteRooms::open(&at(list)).unwrap();
     remote.publish(soon(), publish()).await.unwrap();
 
     let list = vec!["http://no-such-host.invalid:50051".to_owned()];
-    let remote = RemoteRooms::open(&RpcConfig { rooms: list, ..RpcConfig::default() }).unwrap();
+    let remote = RemoteRooms::open(&at(list)).unwrap();
     let error =
         remote.publish(Call::within(Duration::from_millis(300)), publish()).await.unwrap_err();
     assert_eq!(error.reason, ErrorReason::Unavailable);

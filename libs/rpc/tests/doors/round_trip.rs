@@ -10,7 +10,7 @@ use rpc::presence::{LeaseState, Presence, RemotePresence};
 use rpc::rooms::*;
 
 use super::answering::Mood;
-use super::port::{Port, config, mute};
+use super::port::{Port, calling, mute};
 use super::samples as sample;
 
 fn soon() -> Call {
@@ -41,7 +41,7 @@ pub fn unsubscribe() -> Unsubscribe {
 #[tokio::test]
 async fn rooms() {
     let port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let (heard, room) = (&port.service, sample::room());
 
     let join = Join { principal: sample::principal("admin"), room: room.clone() };
@@ -84,7 +84,7 @@ async fn rooms() {
 async fn auth() {
     let port = Port::open();
     *port.service.role.lock() = "admin".into();
-    let remote = RemoteAuth::open(&config(&[port.address])).unwrap();
+    let remote = RemoteAuth::open(&calling(&[port.address])).unwrap();
     let (heard, by) = (&port.service, sample::principal("admin"));
 
     for credential in
@@ -131,7 +131,7 @@ async fn auth() {
 #[tokio::test]
 async fn presence() {
     let port = Port::open();
-    let remote = RemotePresence::open(&config(&[port.address])).unwrap();
+    let remote = RemotePresence::open(&calling(&[port.address])).unwrap();
     let (heard, room, lease) = (&port.service, sample::room(), sample::lease_id());
 
     for peer_url in [Some("http://10.0.0.7:50053".to_owned()), None] {
@@ -178,7 +178,7 @@ async fn presence() {
 #[tokio::test]
 async fn nobody_shows_more_than_the_limit() {
     let port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let json = |bytes: usize| Bytes::from(vec![b'1'; bytes]);
     let showing = |info, room_info| {
         let sender = Sender { info, room_info, ..sample::sender() };
@@ -198,7 +198,7 @@ async fn nobody_shows_more_than_the_limit() {
 #[tokio::test]
 async fn gateway() {
     let port = Port::open();
-    let remote = RemoteGateway::open(&format!("http://{}", port.address), &config(&[])).unwrap();
+    let remote = RemoteGateway::open(&format!("http://{}", port.address), &calling(&[])).unwrap();
     let (heard, session) = (&port.service, Session::from_bytes(*b"0123456789abcdef"));
     let frame = Bytes::from_static(b"\0\xff{}");
     remote.emulate(soon(), session, frame.clone()).await.unwrap();
@@ -208,14 +208,14 @@ async fn gateway() {
     heard.set(Mood::Fail(Error::unavailable("busy")));
     remote.emulate(soon(), session, frame).await.unwrap_err();
     heard.only();
-    assert!(RemoteGateway::open("not an address", &config(&[])).is_err());
+    assert!(RemoteGateway::open("not an address", &calling(&[])).is_err());
 }
 
 #[tokio::test]
 async fn errors_keep_their_reason_and_their_sentence() {
     let port = Port::open();
     // One endpoint and no patience for repetitions: each reason as it comes.
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     for &reason in ErrorReason::ALL {
         let error = Error::new(reason, "because — of this");
         port.service.set(Mood::Fail(error.clone()));
@@ -226,7 +226,7 @@ async fn errors_keep_their_reason_and_their_sentence() {
 #[tokio::test]
 async fn a_handler_that_panics_fails_its_own_call_only() {
     let port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     port.service.set(Mood::Hang);
     let waiting = remote.unsubscribe(soon(), unsubscribe());
     let panicking = async {
@@ -247,13 +247,13 @@ async fn a_handler_that_panics_fails_its_own_call_only() {
 async fn the_deadline_goes_along() {
     let port = Port::open();
     let (silent, _listener) = mute();
-    let alone = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let alone = RemoteRooms::open(&calling(&[port.address])).unwrap();
     alone.publish(Call::within(Duration::from_secs(2)), publish()).await.unwrap();
     let left = port.service.left.lock().pop().unwrap();
     assert!(left <= Duration::from_secs(2) && left > Duration::from_secs(1), "{left:?}");
 
     // With another endpoint to turn to, an attempt has less than the whole.
-    let two = RemoteRooms::open(&config(&[port.address, silent])).unwrap();
+    let two = RemoteRooms::open(&calling(&[port.address, silent])).unwrap();
     let room = |n| RoomName::parse(&format!("room-{n}")).unwrap();
     for n in 0..20 {
         let call = Call::within(Duration::from_secs(5));
@@ -267,7 +267,7 @@ async fn the_deadline_goes_along() {
 async fn a_caller_never_waits_longer_than_it_said() {
     let port = Port::open();
     port.service.set(Mood::Hang);
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let began = std::time::Instant::now();
     let error =
         remote.publish(Call::within(Duration::from_millis(300)), publish()).await.unwrap_err();

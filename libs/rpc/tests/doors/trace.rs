@@ -9,7 +9,7 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::port::{Port, config};
+use super::port::{Port, calling};
 use super::round_trip::publish;
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn the_handler_runs_in_the_callers_trace() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
 
     let port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let mut traces = Vec::new();
     for _ in 0..2 {
         let span = tracing::info_span!("click");

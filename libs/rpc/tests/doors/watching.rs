@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 use domain::{Error, ErrorReason};
 use futures_util::StreamExt;
 use rpc::rooms::{HeldRooms, Publish, RemoteRooms, Rooms, WatchEvent, WatchStart};
-use rpc::{Call, RpcConfig};
+use rpc::{Call, Rpc, RpcConfig};
 use tokio::sync::mpsc;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
 
 use super::answering::Mood;
-use super::port::{Port, config, until};
+use super::port::{Port, calling, until};
 use super::round_trip::publish;
 use super::samples as sample;
 
@@ -32,7 +32,7 @@ async fn heads_and_orders_come_as_they_were_sent_and_an_error_ends_the_stream() 
     sent.push(Err(Error::unavailable("the pod goes")));
     *port.service.events.lock() = sent.clone();
 
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let (changes, receiver) = mpsc::channel(4);
     changes.send(held()).await.unwrap();
     let events = remote.watch(start(), receiver).await.unwrap();
@@ -47,7 +47,7 @@ async fn a_stream_that_breaks_says_so_and_the_next_one_goes_elsewhere() {
     for port in &ports {
         *port.service.events.lock() = vec![Ok(WatchEvent::Heartbeat)];
     }
-    let remote = RemoteRooms::open(&config(&[ports[0].address, ports[1].address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[ports[0].address, ports[1].address])).unwrap();
     let (changes, receiver) = mpsc::channel(4);
     changes.send(held()).await.unwrap();
     let mut events = remote.watch(start(), receiver).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_stream_that_breaks_says_so_and_the_next_one_goes_elsewhere() {
 #[tokio::test]
 async fn after_a_silent_stream_was_dropped_the_next_one_goes_elsewhere() {
     let ports = [Port::open(), Port::open()];
-    let remote = RemoteRooms::open(&config(&[ports[0].address, ports[1].address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[ports[0].address, ports[1].address])).unwrap();
     for opened in 1..=6 {
         let (changes, receiver) = mpsc::channel(4);
         changes.send(held()).await.unwrap();
@@ -81,7 +81,7 @@ async fn after_a_silent_stream_was_dropped_the_next_one_goes_elsewhere() {
 #[tokio::test]
 async fn a_server_that_drains_ends_its_streams_finishes_its_calls_and_refuses_new_ones() {
     let mut port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let (changes, receiver) = mpsc::channel(4);
     changes.send(held()).await.unwrap();
     *port.service.events.lock() = vec![Ok(WatchEvent::Heartbeat)];
@@ -103,9 +103,10 @@ async fn a_server_that_drains_ends_its_streams_finishes_its_calls_and_refuses_ne
 #[tokio::test]
 async fn a_drain_waits_no_longer_than_its_bound() {
     let bound = RpcConfig { server_drain_ms: 300, ..RpcConfig::default() };
+    let bound = Rpc::open(bound).unwrap();
     let mut port = Port::on(([127, 0, 0, 1], 0).into(), &bound);
     port.service.set(Mood::Hang);
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let call = tokio::spawn(async move {
         remote.publish(Call::within(Duration::from_secs(20)), publish()).await
     });
@@ -140,9 +141,10 @@ async fn health_says_not_serving_until_it_is_told() {
 #[tokio::test]
 async fn calls_over_the_limit_are_refused_at_once_and_health_still_answers() {
     let narrow = RpcConfig { server_calls_max: 1, ..RpcConfig::default() };
+    let narrow = Rpc::open(narrow).unwrap();
     let port = Port::on(([127, 0, 0, 1], 0).into(), &narrow);
     port.service.set(Mood::Hang);
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let long = Call::within(Duration::from_secs(20));
     let first = remote.publish(long, publish());
     let rest = async {
@@ -165,7 +167,7 @@ async fn calls_over_the_limit_are_refused_at_once_and_health_still_answers() {
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused_and_is_no_transient_error() {
     let port = Port::open();
-    let remote = RemoteRooms::open(&config(&[port.address])).unwrap();
+    let remote = RemoteRooms::open(&calling(&[port.address])).unwrap();
     let data = bytes::Bytes::from(vec![0; 5 * 1024 * 1024]);
     let big = Publish { data, ..publish() };
     let error = remote.publish(Call::within(Duration::from_secs(5)), big).await.unwrap_err();

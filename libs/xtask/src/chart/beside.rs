@@ -77,11 +77,12 @@ fn config(shell: &Shell, binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The config among manifests, without the certificate, which only a cluster has.
+/// The config among manifests, without certificates, which only a cluster has, and addresses that want them.
 fn toml_of(manifests: &str) -> Option<String> {
     let (_, rest) = manifests.split_once("\n  roomcast.toml: |\n")?;
     let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-    let kept = lines.filter(|line| !line.contains(" = \"/run/tls/"));
+    let mounted = [" = \"/run/tls/", " = \"/run/service-tls/", " = [\"https://"];
+    let kept = lines.filter(|line| !mounted.iter().any(|part| line.contains(part)));
     Some(kept.map(|line| line.trim_start().to_owned() + "\n").collect())
 }
 

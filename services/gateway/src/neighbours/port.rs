@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rpc::Peer;
 use rpc::server::Routes;
 use tokio::net::TcpListener;
 
@@ -21,7 +22,9 @@ pub async fn serve(gateway: &Arc<Gateway>) -> anyhow::Result<Option<SocketAddr>>
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("gateway.peer_listen: {listen}"))?;
     let address = listener.local_addr()?;
-    let routes = Routes::new().with(rpc::gateway::server(gateway.sessions().clone()));
+    let routes = Routes::new()
+        .with(rpc::gateway::server(gateway.sessions().clone()))
+        .for_callers(&[Peer::Gateway]);
     let (health, gone) = (routes.health(), gateway.life().gone.clone());
     health.set(true).await;
     tokio::spawn(async move {

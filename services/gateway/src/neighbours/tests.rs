@@ -4,6 +4,7 @@ use domain::{
     Incarnation, LeaseId, PresenceBatch, PresenceCounts, PresenceEntry, PresenceTotals,
     PrincipalId, RoomName,
 };
+use rpc::RpcConfig;
 use rpc::presence::{Lease, LeaseState};
 use rpc::server::Routes;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,7 @@ fn gateway(name: &str, url: Option<String>) -> GatewayInfo {
 
 fn neighbours(list: Option<Vec<GatewayInfo>>) -> (Arc<Neighbours>, Arc<List>) {
     let list = Arc::new(List(Mutex::new(list)));
-    let (rpc, runtime) = (Some(RpcConfig::default()), Handle::current());
+    let (rpc, runtime) = (Some(Rpc::open(RpcConfig::default()).unwrap()), Handle::current());
     (Arc::new(Neighbours::new(list.clone(), rpc, runtime)), list)
 }
 
@@ -93,9 +94,9 @@ async fn frames_of_a_session_do_not_overtake_each_other_and_sessions_do() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (routes, stop) =
         (Routes::new().with(rpc::gateway::server(notes.clone())), CancellationToken::new());
-    let (config, ended) = (RpcConfig::default(), stop.clone());
+    let (rpc, ended) = (Rpc::open(RpcConfig::default()).unwrap(), stop.clone());
     let server =
-        tokio::spawn(async move { rpc::server::serve(listener, routes, &config, ended).await });
+        tokio::spawn(async move { rpc::server::serve(listener, routes, &rpc, ended).await });
     let (own, _) = neighbours(Some(vec![gateway("g2", Some(url))]));
 
     let slow = (0..10).map(|frame| reason(&own, "g2", 1, frame));

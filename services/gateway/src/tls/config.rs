@@ -3,13 +3,10 @@
 //! The two files are read when the config is checked, so that a gateway with a pair of no use
 //! never starts.
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
+use certificates::Paths;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::pair::{Pair, PairFiles};
 
 /// Section `[gateway.tls]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,15 +25,6 @@ pub struct TlsConfig {
     pub handshakes_in_flight_max: usize,
     /// For how long browsers are told to come by HTTPS alone (HSTS), in seconds; 0: they are not.
     pub hsts_max_age_s: u64,
-}
-
-/// Where a pair lies.
-#[derive(Debug, Clone)]
-pub struct PairPaths {
-    /// `certificate_file`.
-    pub certificate: PathBuf,
-    /// `key_file`.
-    pub key: PathBuf,
 }
 
 impl Default for TlsConfig {
@@ -59,9 +47,9 @@ impl TlsConfig {
     }
 
     /// Both files, if both are given.
-    pub fn paths(&self) -> Option<PairPaths> {
+    pub fn paths(&self) -> Option<Paths> {
         let (certificate, key) = (self.certificate_file.clone()?, self.key_file.clone()?);
-        Some(PairPaths { certificate, key })
+        Some(Paths { certificate, key, authority: None })
     }
 
     /// What is wrong with the values and with the files, each text beginning with its key.
@@ -82,11 +70,7 @@ impl TlsConfig {
             (None, Some(_)) => found.push("certificate_file: is missing beside key_file".into()),
             _ => {}
         }
-        if let Some(paths) = self.paths() {
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            let pair = PairFiles::read(&paths).and_then(|files| Pair::parse(&files, &provider));
-            found.extend(pair.err().map(|problem| problem.to_string()));
-        }
+        found.extend(self.paths().and_then(|paths| certificates::problem(&paths)));
         found
     }
 }

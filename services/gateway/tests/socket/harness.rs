@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 use bus::{BusConfig, MemoryBus};
 use gateway::{Front, Gateway, GatewayConfig, GatewayDeps};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rpc::RpcConfig;
+use rpc::{Rpc, RpcConfig};
 use runtime::Readiness;
 use serde_json::Value;
 use testkit::client::{Client, Incoming, Push};
@@ -87,7 +87,7 @@ async fn start_with(
         rooms: rooms.clone(),
         presence: presence.clone(),
         bus: bus.clone(),
-        neighbours: Some(RpcConfig::default()),
+        neighbours: Some(Rpc::open(RpcConfig::default()).unwrap()),
     };
     let gateway = gateway::start(config, deps, shutdown.clone()).await.unwrap();
     gateway::serve_neighbours(&gateway).await.unwrap();

@@ -6,9 +6,8 @@ use testkit::authority::{Authority, Issued};
 
 use super::*;
 
-fn config(folder: &Path) -> TlsConfig {
-    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
-    TlsConfig { certificate_file: Some(certificate), key_file: Some(key), ..TlsConfig::default() }
+fn paths(folder: &Path) -> Paths {
+    Paths { certificate: folder.join("tls.crt"), key: folder.join("tls.key"), authority: None }
 }
 
 fn issued() -> Issued {
@@ -20,10 +19,10 @@ fn a_pair_that_belongs_together_is_no_problem_and_tells_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let issued = issued();
     issued.write(folder.path()).unwrap();
-    let config = config(folder.path());
-    assert_eq!(config.problems(), Vec::<String>::new());
+    let paths = paths(folder.path());
+    assert_eq!(problem(&paths), None);
     let recorder = PrometheusBuilder::new().build_recorder();
-    metrics::with_local_recorder(&recorder, || Tls::open(&config).unwrap().unwrap());
+    metrics::with_local_recorder(&recorder, || Current::open(Place::Public, paths).unwrap());
     let line = format!("roomcast_gateway_certificate_expiry_seconds {}\n", issued.ends_at_s);
     let told = recorder.handle().render();
     assert!(told.contains(&line), "{told}");
@@ -37,9 +36,7 @@ fn the_end_of_a_chain_is_that_of_its_first_certificate_to_end() {
     leaf.write(folder.path()).unwrap();
     let chain = leaf.certificate_pem + &between.certificate_pem;
     std::fs::write(folder.path().join("tls.crt"), chain).unwrap();
-    let files = PairFiles::read(&config(folder.path()).paths().unwrap()).unwrap();
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let pair = Pair::parse(&files, &provider).unwrap();
+    let pair = Pair::parse(&Files::read(&paths(folder.path())).unwrap()).unwrap();
     assert_eq!(pair.ends_at_s as i64, between.ends_at_s);
     assert_eq!(pair.certified.cert.len(), 2);
 }
@@ -56,7 +53,7 @@ fn files_that_do_not_serve_are_problems_of_their_key() {
                 std::fs::write(path(name), text).unwrap();
             }
         }
-        config(folder.path()).problems()
+        problem(&paths(folder.path())).unwrap_or_default()
     };
     let (certificate, key) = (good.certificate_pem.as_str(), good.key_pem.as_str());
     let large = "x".repeat(300 * 1024);
@@ -76,12 +73,32 @@ fn files_that_do_not_serve_are_problems_of_their_key() {
         (Some(certificate), Some(other.key_pem.as_str()), "key_file: is not the key of"),
     ] {
         let found = judge(certificate, key);
-        assert_eq!(found.len(), 1, "{expected}: {found:?}");
-        assert!(found[0].starts_with(expected), "{expected}: {found:?}");
+        assert!(found.starts_with(expected), "{expected}: {found:?}");
     }
     std::fs::remove_file(path("tls.crt")).unwrap();
     std::fs::create_dir(path("tls.crt")).unwrap();
-    assert!(config(folder.path()).problems()[0].starts_with("certificate_file: /"));
+    assert!(problem(&paths(folder.path())).unwrap().starts_with("certificate_file: /"));
+}
+
+#[test]
+fn authorities_are_read_beside_the_pair_and_wrong_ones_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, other) = (Authority::new().unwrap(), Authority::new().unwrap());
+    authority.issue(30).unwrap().write(folder.path()).unwrap();
+    let file = folder.path().join("ca.crt");
+    let paths = Paths { authority: Some(file.clone()), ..paths(folder.path()) };
+    assert!(problem(&paths).unwrap().starts_with("authority_file: /"));
+    for (text, expected) in [
+        ("", "authority_file: holds no certificate"),
+        ("-----BEGIN CERTIFICATE-----\n", "authority_file: is not PEM"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert!(problem(&paths).unwrap().starts_with(expected), "{expected}");
+    }
+    // Two of them, as while one takes the other's place.
+    std::fs::write(&file, authority.pem() + &other.pem()).unwrap();
+    let current = Current::open(Place::Rpc, paths).unwrap();
+    assert_eq!(current.pair().authorities.as_ref().unwrap().len(), 2);
 }
 
 /// Looks once; the certificate that is shown then, and what was counted so far.
@@ -91,7 +108,7 @@ fn look(
 ) -> (Vec<u8>, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     metrics::with_local_recorder(recorder, || runtime.block_on(watch.look()));
-    let shown = watch.tls.shown.0.load().cert[0].to_vec();
+    let shown = watch.current.pair().certified.cert[0].to_vec();
     (shown, recorder.handle().render())
 }
 
@@ -101,7 +118,7 @@ fn what_is_of_no_use_is_told_once_and_the_pair_in_use_stays() {
     let (first, second) = (issued(), issued());
     first.write(folder.path()).unwrap();
     let recorder = PrometheusBuilder::new().build_recorder();
-    let mut watch = Watch::new(Tls::open(&config(folder.path())).unwrap().unwrap());
+    let mut watch = Watch::new(Current::open(Place::Public, paths(folder.path())).unwrap());
     let count = |outcome: &str, times: u32| {
         format!("roomcast_gateway_certificate_reloads_total{{outcome=\"{outcome}\"}} {times}\n")
     };
