@@ -7,7 +7,7 @@ mod signal;
 
 use std::future::Future;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,7 @@ pub fn run_with<C, F>(
 where
     F: Future<Output = anyhow::Result<()>>,
 {
+    let begun = Instant::now();
     let (config, own) = match configure(args, load) {
         Ok(both) => both,
         Err(problems) => {
@@ -81,7 +82,8 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(Box::pin(life(name, &own, |process| start(process, config))));
+    let ended =
+        runtime.block_on(Box::pin(life(name, begun, &own, |process| start(process, config))));
     runtime.shutdown_timeout(LINGER);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,6 +117,7 @@ fn configure<C>(
 
 async fn life<F>(
     name: &'static str,
+    begun: Instant,
     own: &Own,
     start: impl FnOnce(Process) -> F,
 ) -> anyhow::Result<()>
@@ -126,7 +129,7 @@ where
     let recorder = Recorder::install(name)?;
     let shutdown = CancellationToken::new();
     signal::listen(shutdown.clone())?;
-    let ready = Readiness::new(shutdown.clone());
+    let ready = Readiness::new(shutdown.clone()).since(begun);
     let ops = ops::start(&own.ops, ready.clone(), recorder)?;
     info!(version = VERSION, address = %ops.address, "started; the ops port listens");
     let process = Process { name, version: VERSION, shutdown: shutdown.clone(), ready };

@@ -1,10 +1,12 @@
 //! Readiness: named flags that the parts of a process raise when they can serve.
 //!
 //! The process is ready while every flag is up and it does not drain. A flag starts down. Flags
-//! are few and made at the start, so the list is bounded by the code that makes them.
+//! are few and made at the start, so the list is bounded by the code that makes them. How long the
+//! process took until it was ready for the first time is told and measured.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use serde::Serialize;
 use std::sync::{Mutex, PoisonError};
@@ -15,11 +17,17 @@ use tokio_util::sync::CancellationToken;
 pub struct Readiness {
     flags: Arc<Mutex<BTreeMap<&'static str, Arc<AtomicBool>>>>,
     shutdown: CancellationToken,
+    begun: Instant,
+    /// Whether it was ready before.
+    told: Arc<AtomicBool>,
 }
 
 /// One part's flag. Clones share it.
 #[derive(Debug, Clone)]
-pub struct ReadyFlag(Arc<AtomicBool>);
+pub struct ReadyFlag {
+    up: Arc<AtomicBool>,
+    all: Readiness,
+}
 
 /// What `/readyz` answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,13 +43,20 @@ pub struct ReadyReport {
 impl Readiness {
     /// No flags yet; unready for good once `shutdown` is cancelled.
     pub fn new(shutdown: CancellationToken) -> Self {
-        Self { flags: Arc::default(), shutdown }
+        Self { flags: Arc::default(), shutdown, begun: Instant::now(), told: Arc::default() }
+    }
+
+    /// For a process that began before.
+    #[must_use]
+    pub fn since(mut self, begun: Instant) -> Self {
+        self.begun = begun;
+        self
     }
 
     /// The flag of that name, made (down) if there is none yet.
     pub fn flag(&self, name: &'static str) -> ReadyFlag {
         let mut flags = self.flags.lock().unwrap_or_else(PoisonError::into_inner);
-        ReadyFlag(flags.entry(name).or_default().clone())
+        ReadyFlag { up: flags.entry(name).or_default().clone(), all: self.clone() }
     }
 
     /// How it stands now.
@@ -59,7 +74,13 @@ impl Readiness {
 impl ReadyFlag {
     /// Raises or lowers it.
     pub fn set(&self, up: bool) {
-        self.0.store(up, Ordering::Release);
+        self.up.store(up, Ordering::Release);
+        let all = &self.all;
+        if up && all.report().ready && !all.told.swap(true, Ordering::AcqRel) {
+            let after = all.begun.elapsed();
+            metrics::gauge!("roomcast_runtime_ready_after_seconds").set(after.as_secs_f64());
+            tracing::info!(after_ms = after.as_millis() as u64, "ready");
+        }
     }
 }
 
@@ -75,8 +96,10 @@ mod tests {
         let (rooms, bus) = (readiness.flag("rooms"), readiness.flag("bus"));
         rooms.set(true);
         assert!(!readiness.report().ready);
+        assert!(!readiness.told.load(Ordering::Acquire), "told before it is so");
         bus.set(true);
         assert!(readiness.report().ready);
+        assert!(readiness.told.load(Ordering::Acquire));
         readiness.flag("bus").set(false);
         assert_eq!(readiness.report().flags, BTreeMap::from([("bus", false), ("rooms", true)]));
         bus.set(true);

@@ -2,7 +2,9 @@
 //!
 //! It is a project of its own with secrets of its own, on the ports that the file names, and goes away at
 //! the end with its volumes. Each death is a SIGKILL of one container; the browser test has to pass while it
-//! is away.
+//! is away. A profile has a story of its own.
+mod profile;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use crate::docker::{Docker, stand_in, wait};
 use crate::report::Report;
 use crate::shell::{self, Shell};
 use crate::{env, images, parts, web};
+
+pub use profile::Profile;
 
 const PROJECT: &str = "roomcast-test";
 const URL: &str = "http://localhost:8080";
@@ -25,8 +29,9 @@ const VICTIMS: [&str; 3] = ["gateway-1-1", "rooms-1", "rabbitmq-1"];
 const OURS: [&str; 7] =
     ["gateway-0", "gateway-1", "gateway-2", "rooms", "presence", "auth", "page"];
 
-/// Builds the images unless they are there, and runs everything; `keep` leaves it running.
-pub fn run(shell: &Shell, keep: bool) -> Result<()> {
+/// Builds the images unless they are there, and runs everything, or one of the profiles; `keep` leaves
+/// it running.
+pub fn run(shell: &Shell, profile: Option<Profile>, keep: bool) -> Result<()> {
     let docker = Docker::open(shell)?;
     if !images::TARGETS.iter().all(|target| docker.has(&images::name(target))) {
         images::build(shell, &docker, true)?;
@@ -39,11 +44,16 @@ pub fn run(shell: &Shell, keep: bool) -> Result<()> {
     let file = folder.path().join("env");
     env::write(shell, &file)?;
     let system = System { shell, docker: &docker, file: &file };
+    let (mut services, mut limit) = (Vec::new(), UP_S_MAX);
+    if let Some(profile) = profile {
+        (services, limit) = (profile.services(shell, &docker)?, profile.up_s_max());
+        profile.settings(&file)?;
+    }
     let mut report = Report::new();
-    if report.step("compose up", || system.up()) {
-        report.step("browser", || system.browser());
-        for victim in VICTIMS {
-            report.step(&format!("browser without {victim}"), || system.without(victim));
+    if report.step("compose up", || system.up(&services, limit)) {
+        match profile {
+            Some(profile) => profile.steps(&system, &mut report),
+            None => system.steps(&mut report),
         }
         if !keep {
             report.step("compose stop", || system.stop());
@@ -52,7 +62,7 @@ pub fn run(shell: &Shell, keep: bool) -> Result<()> {
     if keep {
         std::fs::copy(&file, shell.target().join("compose.env")).context("target/compose.env")?;
     } else {
-        system.compose(&["down", "--volumes", "--timeout", "5"])?;
+        system.compose(&["--profile", "*", "down", "--volumes", "--timeout", "5"])?;
     }
     report.finish()
 }
@@ -74,16 +84,25 @@ impl System<'_> {
         self.docker.run(&self.words(words)?)
     }
 
-    fn up(&self) -> Result<()> {
+    /// Starts these services and what they need; none: all that belong to no profile.
+    fn up(&self, services: &[&str], limit: &str) -> Result<()> {
         let begun = Instant::now();
-        let words = ["up", "--detach", "--wait", "--wait-timeout", UP_S_MAX, "--pull", "never"];
-        let ended = self.compose(&[&words[..], &["--no-build", "--quiet-pull"]].concat());
+        let words = ["up", "--detach", "--wait", "--wait-timeout", limit, "--pull", "never"];
+        let ended = self.compose(&[&words[..], &["--no-build", "--quiet-pull"], services].concat());
         println!("compose: {:.0} s", begun.elapsed().as_secs_f64());
         if ended.is_err() {
             self.compose(&["ps", "--all"])?;
             self.compose(&["logs", "--tail", "15"])?;
         }
         ended
+    }
+
+    /// What has to hold without a profile.
+    fn steps(&self, report: &mut Report) {
+        report.step("browser", || self.browser());
+        for victim in VICTIMS {
+            report.step(&format!("browser without {victim}"), || self.without(victim));
+        }
     }
 
     /// The browser test, with the secrets of this project.

@@ -104,6 +104,9 @@ enum Verb {
     },
     /// Brings compose.yaml up, and lets two people talk in browsers while its parts die.
     Compose {
+        /// Another story: what one of the file's profiles adds.
+        #[arg(long)]
+        profile: Option<compose::Profile>,
         /// Leaves it running; its secrets are in target/compose.env.
         #[arg(long)]
         keep: bool,
@@ -139,7 +142,7 @@ fn main() -> ExitCode {
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
         Verb::Env => env::run(&shell),
         Verb::Images { quick } => images::run(&shell, quick),
-        Verb::Compose { keep } => compose::run(&shell, keep),
+        Verb::Compose { profile, keep } => compose::run(&shell, profile, keep),
         Verb::Signin { seconds } => signin::run(&shell, seconds),
         Verb::Autobahn { only } => autobahn::run(&shell, &only),
         Verb::K8s(wish) => k8s::run(&shell, &wish),

@@ -1,0 +1,136 @@
+//! The profiles of compose.yaml: what is started, with which settings, and what has to hold then.
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+
+use super::System;
+use crate::docker::{Docker, stand_in, wait};
+use crate::report::Report;
+use crate::shell::Shell;
+
+/// Which profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// More of what keeps data: each of RabbitMQ, Redis and Keycloak may lose one.
+    Ha,
+    /// Figures, rules and traces.
+    Observe,
+}
+
+/// Killed one after the other. The first of each is the one that the others joined.
+const HA_VICTIMS: [&str; 3] = ["redis-1", "rabbitmq-1", "keycloak-1"];
+/// Processes of ours, each with an ops port.
+const OURS: usize = 9;
+/// Scrapes come every 15 s.
+const SCRAPED_MAX: Duration = Duration::from_secs(60);
+
+impl Profile {
+    /// The services that are named to be started, with all that they need; an image that is nowhere to
+    /// be had leaves its service out, which is said.
+    pub(super) fn services(self, shell: &Shell, docker: &Docker) -> Result<Vec<&'static str>> {
+        let mut services = vec!["nginx"];
+        match self {
+            Self::Ha => {
+                stand_in::need(shell, docker, &["haproxy:3.0"])?;
+                services.extend(["rabbitmq-1", "rabbitmq-2", "redis-primary", "keycloak-1"]);
+            }
+            Self::Observe => {
+                stand_in::need(shell, docker, &["prom/prometheus:v3.7.3"])?;
+                services.push("prometheus");
+                for (service, image) in [
+                    ("grafana", "grafana/grafana:12.2.0"),
+                    ("jaeger", "jaegertracing/jaeger:2.11.0"),
+                ] {
+                    if docker.has(image) || docker.output(&["pull", "--quiet", image]).is_ok() {
+                        services.push(service);
+                    } else {
+                        println!("compose: without {service}: {image} cannot be had here");
+                    }
+                }
+            }
+        }
+        Ok(services)
+    }
+
+    /// Adds its settings to a file of secrets, as .env.example names them.
+    pub(super) fn settings(self, file: &Path) -> Result<()> {
+        let mut text = std::fs::read_to_string(file)?;
+        match self {
+            Self::Ha => {
+                let password = secret(&text, "RABBITMQ_PASSWORD")?;
+                let node = |host| format!("amqp://roomcast:{password}@{host}:5672/%2F");
+                let nodes = ["rabbitmq", "rabbitmq-1", "rabbitmq-2"].map(node).join(",");
+                writeln!(text, "ROOMCAST_BUS_ADDRESSES={nodes}")?;
+                writeln!(text, "REDIS_HOST=redis-primary\nKEYCLOAK_CACHE=ispn")?;
+            }
+            Self::Observe => {
+                writeln!(text, "ROOMCAST_TELEMETRY__OTLP_ENDPOINT=http://jaeger:4317")?;
+            }
+        }
+        std::fs::write(file, text).context("the file of secrets")
+    }
+
+    /// How long it may take from the images being there to all being well, seconds: the second
+    /// Keycloak waits for the first.
+    pub(super) fn up_s_max(self) -> &'static str {
+        match self {
+            Self::Ha => "300",
+            Self::Observe => super::UP_S_MAX,
+        }
+    }
+
+    /// What has to hold while it runs.
+    pub(super) fn steps(self, system: &System, report: &mut Report) {
+        report.step("browser", || system.browser());
+        match self {
+            Self::Ha => {
+                report.step("nodes of RabbitMQ", || nodes(system));
+                for victim in HA_VICTIMS {
+                    report.step(&format!("browser without {victim}"), || system.without(victim));
+                }
+            }
+            Self::Observe => {
+                let up = format!("count(up{{job=\"roomcast\"}} == 1) == {OURS}");
+                report.step("scraped", || query(system, &up));
+                report.step("broker scraped", || query(system, "up{job=\"rabbitmq\"} == 1"));
+                let opened = "sum(roomcast_gateway_connections_opened_total) > 0";
+                report.step("figures", || query(system, opened));
+                report.step("rules", || query(system, "prometheus_rule_group_rules > 0"));
+            }
+        }
+    }
+}
+
+fn secret<'a>(text: &'a str, name: &str) -> Result<&'a str> {
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    lines.rev().find(|(key, _)| *key == name).map(|(_, value)| value).context(name.to_owned())
+}
+
+/// All three have to be members of one cluster, and to run.
+fn nodes(system: &System) -> Result<()> {
+    let words =
+        ["exec", "--no-TTY", "rabbitmq", "rabbitmqctl", "cluster_status", "--formatter", "json"];
+    let status = system.docker.output(&system.words(&words)?)?;
+    let start = status.find('{').context("no status")?;
+    let status: serde_json::Value = serde_json::from_str(&status[start..])?;
+    let running = status["running_nodes"].as_array().context("no running_nodes")?;
+    ensure!(running.len() == 3, "{running:?}");
+    Ok(())
+}
+
+/// Waits until a query of Prometheus has an answer.
+fn query(system: &System, expression: &str) -> Result<()> {
+    let words = ["exec", "--no-TTY", "prometheus", "promtool", "query", "instant"];
+    let words = [&words[..], &["http://localhost:9090", expression]].concat();
+    let words = system.words(&words)?;
+    let waited = wait(SCRAPED_MAX, expression, || {
+        Ok(system.docker.output(&words).is_ok_and(|answer| !answer.trim().is_empty()))
+    });
+    if waited.is_err() {
+        bail!("{expression}: no answer, {}", system.docker.output(&words)?);
+    }
+    Ok(())
+}
