@@ -43,11 +43,12 @@ pub fn run(shell: &Shell, profile: Option<Profile>, keep: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("env");
     env::write(shell, &file)?;
-    let system = System { shell, docker: &docker, file: &file };
+    let mut system = System { shell, docker: &docker, file: &file, url: URL, overlay: None };
     let (mut services, mut limit) = (Vec::new(), UP_S_MAX);
     if let Some(profile) = profile {
         (services, limit) = (profile.services(shell, &docker)?, profile.up_s_max());
         profile.settings(&file)?;
+        (system.url, system.overlay) = (profile.url(), profile.overlay());
     }
     let mut report = Report::new();
     if report.step("compose up", || system.up(&services, limit)) {
@@ -72,12 +73,21 @@ struct System<'a> {
     shell: &'a Shell,
     docker: &'a Docker,
     file: &'a Path,
+    /// What browsers open.
+    url: &'static str,
+    /// A file that is laid over compose.yaml.
+    overlay: Option<&'static str>,
 }
 
 impl System<'_> {
     fn words<'a>(&'a self, words: &[&'a str]) -> Result<Vec<&'a str>> {
         let file = self.file.to_str().context("the folder's path is no text")?;
-        Ok([&["compose", "--project-name", PROJECT, "--env-file", file], words].concat())
+        let mut all = vec!["compose", "--project-name", PROJECT, "--env-file", file];
+        if let Some(overlay) = self.overlay {
+            all.extend(["--file", "compose.yaml", "--file", overlay]);
+        }
+        all.extend(words);
+        Ok(all)
     }
 
     fn compose(&self, words: &[&str]) -> Result<()> {
@@ -109,7 +119,7 @@ impl System<'_> {
     fn browser(&self) -> Result<()> {
         let words = ["run", "--silent", "e2e", "--", "--config", "playwright.compose.config.ts"];
         let mut command = self.shell.command("web", "npm", &words);
-        command.env("ROOMCAST_URL", URL);
+        command.env("ROOMCAST_URL", self.url);
         let secrets = std::fs::read_to_string(self.file)?;
         command.envs(secrets.lines().filter_map(|line| line.split_once('=')).filter(people));
         shell::run(command)

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use domain::{Error, ErrorReason, Result};
+use domain::{Error, Result};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::sync::Semaphore;
@@ -59,7 +59,8 @@ impl Gate {
             if !shown.iter().any(|peer| callers.contains(peer)) {
                 metrics::counter!("roomcast_rpc_callers_refused_total").increment(1);
                 let text = "the caller's certificate names no service that may call this one";
-                return Err(Error::new(ErrorReason::PermissionDenied, text));
+                // Nobody's fault but the installation's: a client must not be told that it may not.
+                return Err(Error::unavailable(text));
             }
         }
         if let Some(guard) = &self.guard {

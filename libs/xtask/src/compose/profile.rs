@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::System;
 use crate::docker::{Docker, stand_in, wait};
 use crate::report::Report;
-use crate::shell::Shell;
+use crate::shell::{self, Shell};
 
 /// Which profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,12 +18,20 @@ pub enum Profile {
     Ha,
     /// Figures, rules and traces.
     Observe,
+    /// HTTPS by Traefik, with a certificate that an ACME authority of the test's own signs.
+    Tls,
 }
 
 /// Killed one after the other. The first of each is the one that the others joined.
 const HA_VICTIMS: [&str; 3] = ["redis-1", "rabbitmq-1", "keycloak-1"];
+/// A name that leads to this machine without a name server, and is no address.
+const TLS_HOST: &str = "chat.localhost";
+const TLS_URL: &str = "https://chat.localhost:8443";
+const ACME: &str = "https://pebble:14000/dir";
 /// Processes of ours, each with an ops port.
 const OURS: usize = 9;
+/// How long an authority on the same machine may take.
+const SIGNED_MAX: Duration = Duration::from_secs(60);
 /// Scrapes come every 15 s.
 const SCRAPED_MAX: Duration = Duration::from_secs(60);
 
@@ -51,6 +59,10 @@ impl Profile {
                     }
                 }
             }
+            Self::Tls => {
+                stand_in::need(shell, docker, &["traefik:v3.6", "roomcast-test/pebble"])?;
+                services.push("traefik");
+            }
         }
         Ok(services)
     }
@@ -69,6 +81,11 @@ impl Profile {
             Self::Observe => {
                 writeln!(text, "ROOMCAST_TELEMETRY__OTLP_ENDPOINT=http://jaeger:4317")?;
             }
+            Self::Tls => {
+                writeln!(text, "ROOMCAST_HOST={TLS_HOST}\nROOMCAST_PUBLIC_URL={TLS_URL}")?;
+                writeln!(text, "ROOMCAST_HTTP_PORT=8081\nROOMCAST_HTTPS_PORT=8443")?;
+                writeln!(text, "ACME_EMAIL=test@example.com\nACME_SERVER={ACME}")?;
+            }
         }
         std::fs::write(file, text).context("the file of secrets")
     }
@@ -78,14 +95,35 @@ impl Profile {
     pub(super) fn up_s_max(self) -> &'static str {
         match self {
             Self::Ha => "300",
-            Self::Observe => super::UP_S_MAX,
+            Self::Observe | Self::Tls => super::UP_S_MAX,
         }
+    }
+
+    /// What browsers open.
+    pub(super) fn url(self) -> &'static str {
+        match self {
+            Self::Ha | Self::Observe => super::URL,
+            Self::Tls => TLS_URL,
+        }
+    }
+
+    /// What is laid over compose.yaml for the test.
+    pub(super) fn overlay(self) -> Option<&'static str> {
+        (self == Self::Tls).then_some("libs/xtask/images/pebble.yaml")
     }
 
     /// What has to hold while it runs.
     pub(super) fn steps(self, system: &System, report: &mut Report) {
+        if self == Self::Tls {
+            report.step("certificate", || certificate(system));
+        }
         report.step("browser", || system.browser());
         match self {
+            Self::Tls => {
+                let victim = "gateway-1-1";
+                report.step(&format!("browser without {victim}"), || system.without(victim));
+                report.step("plain HTTP", || redirected(system.shell));
+            }
             Self::Ha => {
                 report.step("nodes of RabbitMQ", || nodes(system));
                 for victim in HA_VICTIMS {
@@ -102,6 +140,26 @@ impl Profile {
             }
         }
     }
+}
+
+/// Waits until the authority has signed and Traefik shows what it got.
+fn certificate(system: &System) -> Result<()> {
+    let shown = || {
+        let words = ["--insecure", "--silent", "--verbose", "--output", "/dev/null", TLS_URL];
+        let answer = system.shell.command("", "curl", &words).output();
+        answer.map(|answer| String::from_utf8_lossy(&answer.stderr).into_owned())
+    };
+    wait(SIGNED_MAX, "a certificate by ACME", || Ok(shown()?.contains("issuer: CN=Pebble")))
+}
+
+/// Plain HTTP leads to HTTPS, and nowhere else.
+fn redirected(shell: &Shell) -> Result<()> {
+    let words =
+        ["--silent", "--output", "/dev/null", "--write-out", "%{http_code} %{redirect_url}"];
+    let url = format!("http://{TLS_HOST}:8081/room/general");
+    let answer = shell::output(shell.command("", "curl", &[&words[..], &[&url]].concat()))?;
+    ensure!(answer.starts_with("308 https://") || answer.starts_with("301 https://"), "{answer}");
+    Ok(())
 }
 
 fn secret<'a>(text: &'a str, name: &str) -> Result<&'a str> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::Docker;
-use crate::parts;
+use crate::parts::{self, tools};
 use crate::shell::{self, Shell};
 
 const FOLDER: &str = "libs/xtask/images";
@@ -49,6 +49,19 @@ fn make(shell: &Shell, docker: &Docker, image: &str) -> Result<()> {
         "rust" => {
             let toolchain = shell.command("", "rustc", &["--print", "sysroot"]);
             build(shell::output(toolchain)?.trim())
+        }
+        "traefik" | "pebble" => {
+            let folder = tempfile::tempdir()?;
+            std::fs::copy(tools::go_tool(shell, name)?, folder.path().join(name))?;
+            if name == "pebble" {
+                let certificates = tools::go_files(shell, name)?.join("test/certs");
+                for file in ["localhost/cert.pem", "localhost/key.pem", "pebble.minica.pem"] {
+                    let from = certificates.join(file);
+                    let file_name = from.file_name().context("no file name")?;
+                    std::fs::copy(&from, folder.path().join(file_name))?;
+                }
+            }
+            build(&folder.path().to_string_lossy())
         }
         "keycloak" => {
             let folder = tempfile::tempdir()?;

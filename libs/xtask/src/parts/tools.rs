@@ -67,14 +67,40 @@ const GO_TOOLS: [GoTool; 6] = [
     },
 ];
 
+/// What a stand-in for an image is made of; built when it is asked for, which takes ten minutes.
+const GO_PARTS: [GoTool; 2] = [
+    GoTool {
+        name: "traefik",
+        module: "github.com/traefik/traefik/v3",
+        version: "v3.6.12",
+        package: "cmd/traefik",
+        replaces: true,
+    },
+    GoTool {
+        name: "pebble",
+        module: "github.com/letsencrypt/pebble/v2",
+        version: "v2.10.1",
+        package: "cmd/pebble",
+        replaces: false,
+    },
+];
+
 /// The oldest Go that builds all of them.
 const GO_MIN: (u32, u32) = (1, 26);
 const GO_LIST: &str = "libs/xtask/tools/go.txt";
 const PYTHON_LIST: &str = "libs/xtask/tools/requirements.txt";
 
+/// The files of the module that one of the Go tools comes from.
+pub fn go_files(shell: &Shell, name: &str) -> Result<PathBuf> {
+    let mut tools = GO_TOOLS.iter().chain(&GO_PARTS);
+    let tool = tools.find(|tool| tool.name == name).context("no such tool")?;
+    go_module(shell, tool.module, tool.version)
+}
+
 /// The program of one of the Go tools; built first if it is missing, which takes minutes.
 pub fn go_tool(shell: &Shell, name: &str) -> Result<PathBuf> {
-    let tool = GO_TOOLS.iter().find(|tool| tool.name == name).context("no such tool")?;
+    let mut tools = GO_TOOLS.iter().chain(&GO_PARTS);
+    let tool = tools.find(|tool| tool.name == name).context("no such tool")?;
     let folder = super::cache()?.join(format!("tools/{name}-{}", tool.version));
     let program = folder.join(name);
     if !program.is_file() {
