@@ -60,11 +60,22 @@ await() {
   done
 }
 
+# upgraded SOCKET - reads the answer's head; what is sent before it gets lost in proxies.
+upgraded() {
+  local line head=''
+  while IFS= read -r -t "$PATIENCE" line <&"$1"; do
+    [[ $line != $'\r' ]] || break
+    head+=$line
+  done
+  [[ $head == 'HTTP/1.1 101'* ]] || fail "no WebSocket: ${head:0:300}"
+}
+
 # client TOKEN - a connected socket in $SOCKET, subscribed to the room.
 client() {
   connect "$GATEWAY"
   printf 'GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%s\r\n%s\r\n\r\n' \
     "$GATEWAY" 'Sec-WebSocket-Version: 13' 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' >&"$SOCKET"
+  upgraded "$SOCKET"
   send "$SOCKET" "{\"id\":1,\"connect\":{\"token\":\"$1\"}}"
   await "$SOCKET" '"connect":{'
   send "$SOCKET" "{\"id\":2,\"subscribe\":{\"channel\":\"$ROOM\"}}"

@@ -8,6 +8,7 @@ mod figures;
 mod leftover;
 mod load;
 mod release;
+mod service_tls;
 mod story;
 
 use anyhow::Result;

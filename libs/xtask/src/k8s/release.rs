@@ -77,7 +77,12 @@ impl<'a> Release<'a> {
     /// Upgrades to another tag, and waits until every pod has it and is ready.
     pub fn upgrade(&self, tag: &str) -> Result<()> {
         let tag = format!("image.tag={tag}");
-        let further = ["--wait", "--timeout", READY_TIMEOUT, "--set-string", &tag];
+        self.upgrade_with(&["--set-string", &tag])
+    }
+
+    /// Upgrades with other values than the usual ones, and waits in the same way.
+    pub fn upgrade_with(&self, values: &[&str]) -> Result<()> {
+        let further = [&["--wait", "--timeout", READY_TIMEOUT], values].concat();
         shell::run(self.helm(&["upgrade"], &further)?)?;
         // Helm waits for the new pods. The old ones are still handing over what they hold.
         self.wait_for_leaving()
@@ -160,7 +165,8 @@ impl<'a> Release<'a> {
         self.kubectl(&["get", workload, "-o", path])
     }
 
-    fn kubectl(&self, args: &[&str]) -> Result<String> {
+    /// What kubectl prints about the namespace.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         self.cluster.kubectl(&[&["-n", NAME], args].concat())
     }
 

@@ -6,6 +6,7 @@ use super::cluster::Cluster;
 use super::leftover::Inventory;
 use super::load::{Crowd, Target};
 use super::release::Release;
+use super::service_tls;
 use crate::report::Report;
 
 /// Connections in the crowd.
@@ -43,6 +44,9 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
     }))?;
     must(report.step("helm test", || release.test()))?;
     must(under_load(cluster, &release, wish.short, report))?;
+    if !wish.short {
+        must(report.step("service TLS", || service_tls::play(cluster, &release)))?;
+    }
     must(report.step("helm uninstall", || {
         release.uninstall()?;
         match &before {
