@@ -5,6 +5,7 @@
 //! actions give the cluster to whoever wants to look round.
 mod cluster;
 mod figures;
+mod ingress;
 mod leftover;
 mod load;
 mod release;

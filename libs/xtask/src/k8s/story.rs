@@ -3,6 +3,7 @@ use anyhow::{Context, Result};
 
 use super::Wish;
 use super::cluster::Cluster;
+use super::ingress;
 use super::leftover::Inventory;
 use super::load::{Crowd, Target};
 use super::release::Release;
@@ -45,6 +46,7 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
     must(report.step("helm test", || release.test()))?;
     must(under_load(cluster, &release, wish.short, report))?;
     if !wish.short {
+        must(report.step("ingress", || ingress::play(cluster, &release)))?;
         must(report.step("service TLS", || service_tls::play(cluster, &release)))?;
     }
     must(report.step("helm uninstall", || {
