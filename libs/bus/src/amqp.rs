@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::buffer::Buffer;
-use crate::config::Target;
+use crate::config::Brokers;
 use crate::wishes::Wishes;
 use crate::{Bus, BusConfig, BusHealth, Consumer, Outbound, encode, metrics};
 
@@ -39,7 +39,7 @@ pub struct AmqpBus {
 /// What both supervisors need.
 struct Shared {
     config: BusConfig,
-    targets: Vec<Target>,
+    brokers: Brokers,
     names: Names,
     buffer: Buffer<Outbound>,
     health: Health,
@@ -70,11 +70,11 @@ struct Sides {
 }
 
 impl AmqpBus {
-    pub(crate) fn new(config: &BusConfig, targets: Vec<Target>) -> Self {
+    pub(crate) fn new(config: &BusConfig, brokers: Brokers) -> Self {
         let name = |exchange: &str| format!("{}{exchange}", config.prefix);
         let shared = Arc::new(Shared {
             config: config.clone(),
-            targets,
+            brokers,
             names: Names {
                 events: name("chat_events"),
                 system: name("chat_system"),

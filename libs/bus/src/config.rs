@@ -3,6 +3,7 @@
 //! No address means the in-process bus, which is right for one machine only. Addresses hold
 //! passwords: they print as `***` and may lie in a file.
 mod address;
+mod brokers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use address::Target;
 pub use address::{Address, InvalidAddress};
+pub(crate) use brokers::Brokers;
 
 use crate::{AmqpBus, Bus, MemoryBus};
 
@@ -23,13 +25,16 @@ const PREFIX_BYTES_MAX: usize = 64;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusConfig {
-    /// Brokers of one cluster, tried in turn: `amqp://user:password@host:port/vhost`. One text with
-    /// commas is a list, too. Empty: the bus inside this process.
+    /// Brokers of one cluster, tried in turn: `amqp://user:password@host:port/vhost`, or `amqps://` for
+    /// TLS. One text with commas is a list, too. Empty: the bus inside this process.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "Vec<String>")]
     pub addresses: Vec<Address>,
     /// A file with one address a line, added to `addresses`.
     pub addresses_file: Option<PathBuf>,
+    /// PEM file with the authorities whose certificates a broker at `amqps://` may show. Without it
+    /// those that the system believes.
+    pub authority_file: Option<PathBuf>,
     /// Stands before the names of exchanges and queues, so that systems can share a vhost.
     pub prefix: String,
     /// AMQP heartbeat, seconds. A frozen broker is given up after two of them.
@@ -67,6 +72,7 @@ impl Default for BusConfig {
         Self {
             addresses: Vec::new(),
             addresses_file: None,
+            authority_file: None,
             prefix: String::new(),
             heartbeat_s: 5,
             connect_timeout_ms: 5_000,
@@ -90,7 +96,7 @@ impl BusConfig {
     /// What is wrong with it, each text beginning with the key.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if let Err(problem) = self.targets() {
+        if let Err(problem) = self.brokers() {
             problems.push(problem);
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
@@ -132,21 +138,9 @@ impl BusConfig {
         problems
     }
 
-    /// Every address of both keys, checked.
-    pub(crate) fn targets(&self) -> Result<Vec<Target>, String> {
-        let mut targets = Vec::new();
-        for address in &self.addresses {
-            targets.push(address.target().map_err(|error| format!("addresses: {error}"))?);
-        }
-        if let Some(file) = &self.addresses_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| format!("addresses_file: {}: {error}", file.display()))?;
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                let target = Address::new(line).target();
-                targets.push(target.map_err(|error| format!("addresses_file: {error}"))?);
-            }
-        }
-        Ok(targets)
+    /// The brokers, checked; the error begins with the key.
+    pub(crate) fn brokers(&self) -> Result<Brokers, String> {
+        Brokers::of(self)
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
@@ -161,11 +155,11 @@ impl BusConfig {
 /// Opens the bus that the section asks for. Connects in the background: needs a tokio runtime that
 /// lives as long as the bus.
 pub fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, String> {
-    let targets = config.targets()?;
-    if targets.is_empty() {
+    let brokers = config.brokers()?;
+    if brokers.targets.is_empty() {
         return Ok(Arc::new(MemoryBus::new(config)));
     }
-    Ok(Arc::new(AmqpBus::new(config, targets)))
+    Ok(Arc::new(AmqpBus::new(config, brokers)))
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Address>, D::Error> {
@@ -222,7 +216,7 @@ mod tests {
     fn addresses_come_as_a_list_as_one_text_and_from_a_file_and_never_print() {
         let config: BusConfig =
             serde_json::from_str(r#"{"addresses": "amqp://u:secret@a, amqp://b:1/v"}"#).unwrap();
-        assert_eq!(config.targets().unwrap().len(), 2);
+        assert_eq!(config.brokers().unwrap().targets.len(), 2);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "amqp://c\n\namqp://d\n").unwrap();
         let config = BusConfig {
@@ -230,7 +224,7 @@ mod tests {
             addresses_file: Some(file.path().into()),
             ..config
         };
-        assert_eq!(config.targets().unwrap().len(), 3);
+        assert_eq!(config.brokers().unwrap().targets.len(), 3);
         let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
         assert!(!shown.contains("secret"), "{shown}");
     }

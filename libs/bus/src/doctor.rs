@@ -3,12 +3,11 @@
 //! For `roomcast doctor`. A sentence says what is there, or what is wrong; it never holds a password.
 use std::time::Duration;
 
-use amqprs::connection::{Connection, OpenConnectionArguments};
-use secrecy::ExposeSecret;
+use amqprs::connection::Connection;
 use tokio::time::timeout;
 
 use crate::BusConfig;
-use crate::config::Target;
+use crate::config::{Brokers, Target};
 
 /// How long a broker may take to let us go.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -16,13 +15,13 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Looks at every configured broker. One that answers is enough for the bus to work, so only
 /// brokers that are all away are an error; those that are away are named either way.
 pub async fn check(config: &BusConfig) -> Result<String, String> {
-    let targets = config.targets()?;
-    if targets.is_empty() {
+    let brokers = config.brokers()?;
+    if brokers.targets.is_empty() {
         return Ok("no address: the bus is inside the process".to_owned());
     }
     let (mut answered, mut away) = (Vec::new(), Vec::new());
-    for target in &targets {
-        match ask(target, config).await {
+    for target in &brokers.targets {
+        match ask(&brokers, target, config).await {
             Ok(()) => answered.push(target.place()),
             Err(why) => away.push(format!("{}: {why}", target.place())),
         }
@@ -36,10 +35,8 @@ pub async fn check(config: &BusConfig) -> Result<String, String> {
     }
 }
 
-async fn ask(target: &Target, config: &BusConfig) -> Result<(), String> {
-    let password = target.password.expose_secret();
-    let mut args = OpenConnectionArguments::new(&target.host, target.port, &target.user, password);
-    args.virtual_host(&target.vhost).connection_name("roomcast-doctor");
+async fn ask(brokers: &Brokers, target: &Target, config: &BusConfig) -> Result<(), String> {
+    let args = brokers.arguments(target, "roomcast-doctor");
     let opening = timeout(config.connect_timeout(), Connection::open(&args));
     let connection = match opening.await {
         Ok(Ok(connection)) => connection,

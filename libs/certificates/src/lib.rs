@@ -1,10 +1,12 @@
-//! Certificates from files: read, proved to be of use, and followed when they change.
+//! Certificates from files: read, proved to be of use, and followed when they change; and whom a
+//! client believes.
 //!
 //! For each port that speaks TLS there is one [`Current`]: every handshake takes the pair that it
 //! holds then, so a renewed certificate needs no restart and no open connection notices. What is
 //! of no use is refused, told once, and the pair before stays.
 mod files;
 mod pair;
+mod trust;
 mod watch;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use files::{Paths, Problem};
 pub use pair::Pair;
+pub use trust::{client, install};
 
 use files::Files;
 use watch::Watch;
@@ -49,8 +52,12 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// What is wrong with files, the text beginning with the key that names the file; `None` if they
 /// serve.
 pub fn problem(paths: &Paths) -> Option<String> {
-    let pair = Files::read(paths).and_then(|files| Pair::parse(&files));
-    pair.err().map(|problem| problem.to_string())
+    read(paths).err().map(|problem| problem.to_string())
+}
+
+/// What files hold now. Its error begins with the key that names the file.
+pub fn read(paths: &Paths) -> Result<Pair, Problem> {
+    Files::read(paths).and_then(|files| Pair::parse(&files))
 }
 
 /// The authorities that a file names.

@@ -19,6 +19,24 @@ pub fn find(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Another version, which the tests are asked to upgrade from (`cargo xtask upgrade`).
+#[derive(Debug, Clone)]
+pub struct OtherVersion {
+    /// The folder of its binaries.
+    pub folder: PathBuf,
+    /// Whether it has to work on what the newer one has left, too.
+    pub and_back: bool,
+}
+
+/// See [`OtherVersion`]; `None` if nobody asked.
+#[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the tests, no configuration")]
+pub fn other_version() -> anyhow::Result<Option<OtherVersion>> {
+    let Some(folder) = std::env::var_os("ROOMCAST_UPGRADE_FROM") else { return Ok(None) };
+    let folder = PathBuf::from(folder).canonicalize().context("ROOMCAST_UPGRADE_FROM")?;
+    let and_back = std::env::var_os("ROOMCAST_UPGRADE_ONE_WAY").is_none();
+    Ok(Some(OtherVersion { folder, and_back }))
+}
+
 /// The rooms service with failpoints, built apart from the one that ships.
 pub fn rooms_with_failpoints() -> anyhow::Result<PathBuf> {
     let target = folder()?;

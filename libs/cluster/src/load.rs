@@ -1,5 +1,6 @@
 //! Load with a record of everything: members that join rooms and publish, and the judgement.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -76,8 +77,26 @@ impl Crowd {
         self.publish_while(move |number| number < each, pause).await.acked
     }
 
-    /// The same for as long as `more` says so of a publisher's next number.
-    pub async fn publish_while<F>(&self, more: F, pause: Duration) -> Tally
+    /// The same until `work` is done, whatever that takes; gives its answer, too.
+    pub async fn publish_during<T>(
+        &self,
+        pause: Duration,
+        work: impl Future<Output = T>,
+    ) -> (Tally, T) {
+        let over = Arc::new(AtomicBool::new(false));
+        let more = {
+            let over = over.clone();
+            move |_| !over.load(Ordering::Relaxed)
+        };
+        tokio::join!(self.publish_while(more, pause), async {
+            let done = work.await;
+            over.store(true, Ordering::Relaxed);
+            done
+        })
+    }
+
+    /// For as long as `more` says so of a publisher's next number.
+    async fn publish_while<F>(&self, more: F, pause: Duration) -> Tally
     where
         F: Fn(usize) -> bool + Clone + Send + 'static,
     {

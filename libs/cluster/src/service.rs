@@ -1,9 +1,12 @@
 //! One process of the system under test: started, asked, signalled, started again.
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use testkit::parts::{Program, free_port};
+
+use crate::binaries;
 
 /// How long a process may take until it is ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
@@ -122,6 +125,13 @@ impl Service {
     pub async fn restart(&self) -> Result<()> {
         self.program.restart().await?;
         self.ready().await
+    }
+
+    /// `roomcast doctor` on its config, not yet run.
+    pub fn doctor(&self) -> Result<Command> {
+        let mut command = Command::new(binaries::find("roomcast")?);
+        command.args(["doctor", "--config", "roomcast.toml"]).current_dir(self.dir());
+        Ok(command)
     }
 
     /// Its working directory.

@@ -34,6 +34,8 @@ pub struct Shape {
     pub env: Env,
     /// A failpoint at which the first rooms pod dies, as `before_commit:20`: each 20th passage.
     pub rooms_dies_at: Option<String>,
+    /// The folder of the services' binaries; `None`: those that were built with this test.
+    pub binaries: Option<PathBuf>,
     /// Who signs the certificates that the services show each other; `None`: they show none.
     pub service_tls: Option<ServiceTls>,
     /// Whether the test breaks the parts, which then are its own.
@@ -80,6 +82,7 @@ impl Shape {
             auth: 2,
             env: Vec::new(),
             rooms_dies_at: None,
+            binaries: None,
             service_tls: None,
             own_parts: false,
         }
@@ -104,6 +107,13 @@ impl Shape {
         self
     }
 
+    /// With binaries of another folder.
+    #[must_use]
+    pub fn with_binaries(mut self, folder: PathBuf) -> Self {
+        self.binaries = Some(folder);
+        self
+    }
+
     /// With parts of its own, for tests that break them.
     #[must_use]
     pub fn breaking_parts(mut self) -> Self {
@@ -118,7 +128,12 @@ impl Shape {
             env.push(("ROOMCAST_FAILPOINT", point.clone()));
             return Ok((binaries::rooms_with_failpoints()?, env));
         }
-        Ok((binaries::find(&format!("roomcast-{kind}"))?, env))
+        let name = format!("roomcast-{kind}");
+        let binary = match &self.binaries {
+            Some(folder) => folder.join(name),
+            None => binaries::find(&name)?,
+        };
+        Ok((binary, env))
     }
 
     /// Starts it and waits until every process is ready.

@@ -160,14 +160,19 @@ impl Tls {
 
     /// The services that a certificate names, in this process's domain.
     fn peers(&self, certificate: Option<&CertificateDer<'_>>) -> Peers {
-        let parsed = certificate.and_then(|der| ParsedCertificate::try_from(der).ok());
-        let named = |peer: &Peer| {
-            let name = ServerName::try_from(peer.name(&self.config.domain));
-            let proved = |name| parsed.as_ref().map(|parsed| verify_server_name(parsed, &name));
-            name.ok().and_then(proved).is_some_and(|proved| proved.is_ok())
-        };
-        Peers(Peer::ALL.into_iter().filter(named).collect())
+        let named = certificate.map(|certificate| named(certificate, &self.config.domain));
+        Peers(named.unwrap_or_default().into())
     }
+}
+
+/// The services of a domain that a certificate names.
+fn named(certificate: &CertificateDer<'_>, domain: &str) -> Vec<Peer> {
+    let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return Vec::new() };
+    let is_named = |peer: &Peer| {
+        let name = ServerName::try_from(peer.name(domain));
+        name.is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+    };
+    Peer::ALL.into_iter().filter(is_named).collect()
 }
 
 impl Made {

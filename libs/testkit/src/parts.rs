@@ -8,6 +8,7 @@
 //!
 //! RabbitMQ, PostgreSQL and Keycloak boot slowly: tests that do not kill them share one with
 //! [`shared_rabbit`], [`shared_postgres`] and [`shared_keycloak`] and take a vhost, a database or people each.
+mod encrypted;
 mod keycloak;
 mod place;
 mod postgres;
@@ -16,6 +17,7 @@ mod program;
 mod rabbit;
 mod redis;
 
+pub use encrypted::Encrypted;
 pub use keycloak::{Keycloak, Person, Tokens, shared_keycloak};
 pub use place::free_port;
 pub use postgres::{Postgres, shared_postgres};

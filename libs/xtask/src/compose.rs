@@ -50,6 +50,8 @@ pub fn run(shell: &Shell, profile: Option<Profile>, keep: bool) -> Result<()> {
         profile.settings(&file)?;
         (system.url, system.overlay) = (profile.url(), profile.overlay());
     }
+    // What an earlier run has kept holds other secrets.
+    system.remove()?;
     let mut report = Report::new();
     if report.step("compose up", || system.up(&services, limit)) {
         match profile {
@@ -62,8 +64,9 @@ pub fn run(shell: &Shell, profile: Option<Profile>, keep: bool) -> Result<()> {
     }
     if keep {
         std::fs::copy(&file, shell.target().join("compose.env")).context("target/compose.env")?;
+        docker.leave();
     } else {
-        system.compose(&["--profile", "*", "down", "--volumes", "--timeout", "5"])?;
+        system.remove()?;
     }
     report.finish()
 }
@@ -92,6 +95,11 @@ impl System<'_> {
 
     fn compose(&self, words: &[&str]) -> Result<()> {
         self.docker.run(&self.words(words)?)
+    }
+
+    /// Ends what runs of the project, and removes it with its volumes.
+    fn remove(&self) -> Result<()> {
+        self.compose(&["--profile", "*", "down", "--volumes", "--timeout", "5"])
     }
 
     /// Starts these services and what they need; none: all that belong to no profile.

@@ -43,6 +43,13 @@ impl Docker {
         Ok(docker)
     }
 
+    /// Leaves a daemon that was started here running, for what shall outlive the verb.
+    pub fn leave(mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            println!("docker: its daemon is left running; `kill {}` ends it", daemon.id());
+        }
+    }
+
     /// A command of the client, not yet run, at the root.
     pub fn command<S: AsRef<str>>(&self, args: &[S]) -> Command {
         let mut command = self.shell.command("", "docker", args);

@@ -3,7 +3,9 @@
 //! The cluster is `k8s/cluster`: one node of real parts, built once into the cache, in a network of
 //! its own. Without an action this verb brings it up, goes through the whole story and ends it; the
 //! actions give the cluster to whoever wants to look round.
+mod certificates;
 mod cluster;
+mod controller;
 mod figures;
 mod ingress;
 mod leftover;

@@ -1,5 +1,5 @@
 //! The verbs of this repository: `cargo xtask up | test | ci | gen | tidy | bench | chart | dashboards |
-//! tools | env | images | compose | k8s | signin | faults | fuzz | autobahn`.
+//! tools | env | images | compose | k8s | signin | faults | fuzz | autobahn | upgrade`.
 //!
 //! One file a verb. What a verb needs of the machine is found or installed by `parts`, and each
 //! command that is run is shown before it runs, so that it can be repeated by hand.
@@ -23,6 +23,7 @@ mod signin;
 mod test;
 mod tidy;
 mod up;
+mod upgrade;
 mod web;
 
 use std::process::ExitCode;
@@ -92,6 +93,15 @@ enum Verb {
         /// Only tests with one of these in their names.
         only: Vec<String>,
     },
+    /// Another version's services are replaced by this one's under load, and put back.
+    Upgrade {
+        /// The other version: a tag, a branch or a commit.
+        #[arg(long)]
+        from: String,
+        /// Does not put it back: for a version that is too old for the schema of this one.
+        #[arg(long)]
+        one_way: bool,
+    },
     /// The targets of `libs/fuzz` under libFuzzer.
     Fuzz(fuzz::Wish),
     /// Writes a `.env` with random secrets for compose.yaml.
@@ -139,6 +149,7 @@ fn main() -> ExitCode {
         Verb::Tools => parts::tools::show(&shell),
         Verb::Dashboards { profile } => dashboards::run(&shell, &profile),
         Verb::Faults { rounds, only } => faults::run(&shell, rounds, &only),
+        Verb::Upgrade { from, one_way } => upgrade::run(&shell, &from, one_way),
         Verb::Fuzz(wish) => fuzz::run(&shell, &wish),
         Verb::Env => env::run(&shell),
         Verb::Images { quick } => images::run(&shell, quick),

@@ -20,11 +20,14 @@ use crate::store::Terms;
 pub struct PresenceConfig {
     /// Where the service's own binary serves gRPC: `host:port`.
     pub listen: String,
-    /// Where presence is kept: `redis://[user:password@]host:port[/database]`, or `memory` for one
-    /// process only.
+    /// Where presence is kept: `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS,
+    /// or `memory` for one process only.
     pub store: Option<Secret>,
     /// A file that holds the store's address, instead of `store`.
     pub store_file: Option<PathBuf>,
+    /// PEM file with the authorities whose certificates a Redis at `rediss://` may show. Without it
+    /// those that the system believes.
+    pub authority_file: Option<PathBuf>,
     /// Begins every key in Redis. Two clusters on one Redis need two.
     pub key_prefix: String,
     /// A gateway's lease lapses after so long without renewal.
@@ -59,6 +62,7 @@ impl Default for PresenceConfig {
             listen: "0.0.0.0:50051".to_owned(),
             store: None,
             store_file: None,
+            authority_file: None,
             key_prefix: "roomcast".to_owned(),
             lease_ttl_ms: 10_000,
             lease_renew_ms: 3_000,
@@ -90,10 +94,15 @@ impl PresenceConfig {
             (None, None) => check(false, "store: missing (or store_file)"),
             (Some(_), Some(_)) => check(false, "store: given twice, as a file too"),
             (Some(text), None) => {
-                let sound = StoreAddress::parse(text.expose()).is_ok();
-                check(sound, "store: neither memory nor redis://host:port");
+                if let Err(why) = StoreAddress::parse(text.expose()) {
+                    check(false, &format!("store: {why}"));
+                }
             }
             (None, Some(_)) => {}
+        }
+        let believed = self.authority_file.as_deref().map(certificates::authorities);
+        if let Some(Err(problem)) = believed {
+            check(false, &problem.to_string());
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         let prefix = self.key_prefix.as_bytes();
@@ -147,13 +156,15 @@ pub(crate) enum StoreAddress {
 
 impl StoreAddress {
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let schemes = ["redis://", "redis+unix://", "unix://"];
+        let schemes = ["redis://", "rediss://", "redis+unix://", "unix://"];
         match text.trim() {
+            // What stands behind it would switch the check of certificates off.
+            url if url.contains('#') => anyhow::bail!("an address of a store has no #"),
             "memory" => Ok(Self::Memory),
             url if schemes.iter().any(|scheme| url.starts_with(scheme)) => {
                 Ok(Self::Redis(url.into()))
             }
-            _ => anyhow::bail!("neither memory nor redis://host:port"),
+            _ => anyhow::bail!("neither memory nor redis://host:port nor rediss://host:port"),
         }
     }
 }
@@ -172,6 +183,7 @@ mod tests {
         let config = PresenceConfig {
             listen: "here".to_owned(),
             store: Some(Secret::new("http://x")),
+            authority_file: Some("/nonexistent".into()),
             key_prefix: "{a}".to_owned(),
             lease_renew_ms: 9_000,
             sweep_ms: 0,
@@ -182,7 +194,10 @@ mod tests {
             .iter()
             .filter_map(|text| Some(text.split_once(':')?.0.to_owned()))
             .collect();
-        assert_eq!(keys, ["listen", "store", "key_prefix", "lease_renew_ms", "sweep_ms"]);
+        assert_eq!(
+            keys,
+            ["listen", "store", "authority_file", "key_prefix", "lease_renew_ms", "sweep_ms"]
+        );
     }
 
     #[test]

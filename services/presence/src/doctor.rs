@@ -4,10 +4,11 @@
 //! address, which may hold a password.
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, InfoDict};
+use redis::{AsyncConnectionConfig, InfoDict};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{PresenceConfig, StoreAddress};
+use crate::store::redis::client;
 
 /// Looks at the configured store.
 pub async fn check(config: &PresenceConfig) -> Result<String, String> {
@@ -17,8 +18,7 @@ pub async fn check(config: &PresenceConfig) -> Result<String, String> {
         }
         StoreAddress::Redis(url) => url,
     };
-    let client =
-        Client::open(url.expose_secret()).map_err(|_| "not the address of a Redis".to_owned())?;
+    let client = client(url.expose_secret(), config).map_err(|error| format!("{error:#}"))?;
     let timeout = Duration::from_millis(config.redis_timeout_ms);
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
 use amqprs::channel::Channel;
-use amqprs::connection::{Connection, OpenConnectionArguments};
+use amqprs::connection::Connection;
 use amqprs::error::Error;
 use amqprs::{Ack, BasicProperties, Cancel, Close, CloseChannel, Nack, Return};
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use parking_lot::Mutex;
-use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -92,8 +91,9 @@ impl Dialer {
     /// Gives the next connection that opens. Safe to cancel.
     pub(super) async fn dial(&mut self) -> Link {
         loop {
-            for _ in 0..self.shared.targets.len() {
-                let target = &self.shared.targets[self.next % self.shared.targets.len()];
+            let targets = &self.shared.brokers.targets;
+            for _ in 0..targets.len() {
+                let target = &targets[self.next % targets.len()];
                 self.next += 1;
                 match Box::pin(Link::open(target, self.side, &self.shared)).await {
                     Ok(link) => return link,
@@ -134,15 +134,8 @@ fn waits(shared: &Shared) -> ExponentialBackoff {
 impl Link {
     async fn open(target: &Target, side: &str, shared: &Shared) -> Result<Self, Loss> {
         let limit = shared.config.connect_timeout();
-        let mut args = OpenConnectionArguments::new(
-            &target.host,
-            target.port,
-            &target.user,
-            target.password.expose_secret(),
-        );
-        args.virtual_host(&target.vhost)
-            .heartbeat(shared.config.heartbeat_s)
-            .connection_name(&format!("roomcast-{side}"));
+        let mut args = shared.brokers.arguments(target, &format!("roomcast-{side}"));
+        args.heartbeat(shared.config.heartbeat_s);
         let connection = answered(limit, Connection::open(&args)).await?;
         let lost = Lost::default();
         answered(limit, connection.register_callback(ConnectionWatch(lost.clone()))).await?;

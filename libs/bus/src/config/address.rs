@@ -8,10 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 const DEFAULT_PORT: u16 = 5672;
+const DEFAULT_TLS_PORT: u16 = 5671;
 /// AMQP's short string.
 const SHORT_BYTES_MAX: usize = 255;
 
-/// `amqp://user:password@host:port/vhost`. Shows as `***`.
+/// `amqp://user:password@host:port/vhost`, or `amqps://` for TLS. Shows as `***`.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Address(SecretString);
@@ -19,8 +20,8 @@ pub struct Address(SecretString);
 /// Why an address is none. Never quotes the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// It does not begin with `amqp://`.
-    #[error("an address begins with amqp://")]
+    /// It begins with neither.
+    #[error("an address begins with amqp:// or amqps://")]
     Scheme,
     /// There is no host, or one with impossible characters.
     #[error("an address names a host")]
@@ -47,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) user: String,
     pub(crate) password: SecretString,
     pub(crate) vhost: String,
+    /// By TLS.
+    pub(crate) tls: bool,
 }
 
 impl Address {
@@ -56,7 +59,12 @@ impl Address {
     }
 
     pub(crate) fn target(&self) -> Result<Target, InvalidAddress> {
-        let rest = self.0.expose_secret().strip_prefix("amqp://").ok_or(InvalidAddress::Scheme)?;
+        let text = self.0.expose_secret();
+        let (tls, rest) = match (text.strip_prefix("amqp://"), text.strip_prefix("amqps://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(InvalidAddress::Scheme),
+        };
         let (authority, vhost) = match rest.split_once('/') {
             // `amqp://host/` names the vhost with the empty name by the letter; nobody means that.
             None | Some((_, "")) => (rest.trim_end_matches('/'), "/".to_owned()),
@@ -67,22 +75,29 @@ impl Address {
         let (host, port) = host_and_port(place)?;
         Ok(Target {
             host: host.to_owned(),
-            port,
+            port: port.unwrap_or(if tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT }),
             user: decoded(user)?,
             password: SecretString::from(decoded(password)?),
             vhost,
+            tls,
         })
     }
 }
 
 impl Target {
+    /// What its certificate must name.
+    pub(crate) fn name(&self) -> &str {
+        let inner = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.unwrap_or(&self.host)
+    }
+
     /// What logs may show.
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }
 
-fn host_and_port(place: &str) -> Result<(&str, u16), InvalidAddress> {
+fn host_and_port(place: &str) -> Result<(&str, Option<u16>), InvalidAddress> {
     // An IPv6 address stands in brackets and has colons of its own.
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -98,9 +113,9 @@ fn host_and_port(place: &str) -> Result<(&str, u16), InvalidAddress> {
         return Err(InvalidAddress::Host);
     }
     match port {
-        None => Ok((host, DEFAULT_PORT)),
+        None => Ok((host, None)),
         Some(text) => match text.parse() {
-            Ok(port) if port > 0 => Ok((host, port)),
+            Ok(port) if port > 0 => Ok((host, Some(port))),
             _ => Err(InvalidAddress::Port),
         },
     }
@@ -160,11 +175,15 @@ mod tests {
             ("amqp://h/%2F", ("h", 5672, "guest", "guest", "/")),
             ("amqp://u@[::1]:7/a", ("[::1]", 7, "u", "", "a")),
             ("amqp://u:a:b@[::1]", ("[::1]", 5672, "u", "a:b", "/")),
+            ("amqps://u:p@h/v", ("h", 5671, "u", "p", "v")),
+            ("amqps://h:1", ("h", 1, "guest", "guest", "/")),
         ] {
             let got = target(text).unwrap();
             let password = got.password.expose_secret();
             assert_eq!((&*got.host, got.port, &*got.user, password, &*got.vhost), expected);
+            assert_eq!(got.tls, text.starts_with("amqps:"));
         }
+        assert_eq!(target("amqps://[::1]:7").unwrap().name(), "::1");
     }
 
     #[test]
@@ -172,7 +191,8 @@ mod tests {
         let long = format!("amqp://h/{}", "v".repeat(256));
         for (text, error) in [
             ("http://h", InvalidAddress::Scheme),
-            ("amqps://h", InvalidAddress::Scheme),
+            ("amqpss://h", InvalidAddress::Scheme),
+            ("amqps:/h", InvalidAddress::Scheme),
             ("amqp://", InvalidAddress::Host),
             ("amqp://h h", InvalidAddress::Host),
             ("amqp://h:0", InvalidAddress::Port),

@@ -18,7 +18,7 @@ fn grpcurl() -> PathBuf {
     path
 }
 
-async fn run(mut command: Command) -> Output {
+pub async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output())
         .await
         .unwrap()
@@ -250,12 +250,7 @@ async fn a_script_brings_live_connections_into_a_room_and_out_also_while_the_bro
 async fn doctor_names_a_stopped_redis_and_says_what_to_do() {
     let _turn = turn().await;
     let system = Shape::processes().start().await.unwrap();
-    let doctor = || {
-        let mut command = Command::new(binaries::find("roomcast").unwrap());
-        command.current_dir(system.rooms[0].dir());
-        command.args(["doctor", "--config", "roomcast.toml"]);
-        command
-    };
+    let doctor = || system.rooms[0].doctor().unwrap();
     let well = run(doctor()).await;
     assert!(well.status.success(), "{}", text(&well));
     system.outside().unwrap().redis.kill9();

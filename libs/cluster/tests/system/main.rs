@@ -25,7 +25,9 @@ mod rooms_dies;
 mod sdk;
 mod service_tls;
 mod since;
+mod stores_tls;
 mod traces;
+mod upgrade;
 mod ways_in;
 
 use std::sync::LazyLock;

@@ -1,6 +1,4 @@
 //! kill -9 of a rooms pod at each step of a publish, with publishers that try again: one message each.
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cluster::load::Load;
@@ -22,19 +20,14 @@ async fn dies_at(point: &str) {
     let crowd = load.join(&system, "dies").await.unwrap();
 
     let pod = &system.rooms[0];
-    let over = Arc::new(AtomicBool::new(false));
-    let more = {
-        let over = over.clone();
-        move |_| !over.load(Ordering::Relaxed)
-    };
-    let (tally, ()) = tokio::join!(crowd.publish_while(more, Duration::from_millis(20)), async {
+    let deaths = async {
         for _ in 0..DEATHS {
             let ended = pod.program.exit_code(s(60)).await.unwrap();
             assert_eq!(ended, None, "it died by a signal, as a crash does");
             pod.program.restart().await.unwrap();
         }
-        over.store(true, Ordering::Relaxed);
-    });
+    };
+    let (tally, ()) = crowd.publish_during(Duration::from_millis(20), deaths).await;
     println!("{DEATHS} deaths at {point}, {tally:?}");
     let report = crowd.settle(&system, s(30), Allowed::default()).await.unwrap();
     report.assert_sound();

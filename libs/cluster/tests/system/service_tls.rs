@@ -8,6 +8,7 @@ use testkit::client::{Client, Incoming};
 use testkit::poll;
 use tokio::time::Instant;
 
+use crate::admin::run;
 use crate::chat::two_people_chat;
 use crate::{s, turn};
 
@@ -114,7 +115,7 @@ async fn the_admin_port_is_reached_by_tls_and_a_strange_certificate_gets_nowhere
             std::fs::write(&file, pem).unwrap();
             command.arg("--authority-file").arg(file);
         }
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let output = run(command).await;
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (done, problem) = admin("https", Some(tls.pem())).await;
@@ -126,10 +127,7 @@ async fn the_admin_port_is_reached_by_tls_and_a_strange_certificate_gets_nowhere
     assert!(!done && problem.contains("--authority-file"), "{problem}");
 
     // The doctor has auth's certificate: it may ask how everybody is.
-    let dir = system.auth[0].dir();
-    let mut doctor = Command::new(binaries::find("roomcast").unwrap());
-    doctor.args(["doctor", "--config", "roomcast.toml"]).current_dir(&dir);
-    let output = tokio::task::spawn_blocking(move || doctor.output()).await.unwrap().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output = run(system.auth[0].doctor().unwrap()).await;
+    let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(told.lines().filter(|line| line.contains("(rpc): 1 ready")).count(), 6, "{told}");
 }

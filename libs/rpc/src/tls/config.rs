@@ -4,9 +4,11 @@
 //! starts.
 use std::path::PathBuf;
 
-use certificates::Paths;
+use certificates::{Pair, Paths};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Peer;
 
 /// Section `[rpc.tls]`. With its three files every gRPC port speaks TLS 1.3, asks its callers for
 /// a certificate (the admin port does not: an API key or a token is shown there), and every call
@@ -77,7 +79,8 @@ impl RpcTlsConfig {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             (1..=63).contains(&label.len()) && label.chars().all(plain)
         };
-        if self.domain.len() > 240 || !self.domain.split('.').all(label) {
+        let domain_serves = self.domain.len() <= 240 && self.domain.split('.').all(label);
+        if !domain_serves {
             found.push("domain: not a DNS name in small letters".to_owned());
         }
         let given = [
@@ -89,8 +92,21 @@ impl RpcTlsConfig {
             let missing = given.iter().filter(|(_, is)| !is);
             found.extend(missing.map(|(key, _)| format!("{key}: is missing beside the others")));
         }
-        found.extend(self.paths().and_then(|paths| certificates::problem(&paths)));
+        match self.paths().as_ref().map(certificates::read) {
+            Some(Err(problem)) => found.push(problem.to_string()),
+            // Names are looked for in a domain that is one.
+            Some(Ok(pair)) if domain_serves => found.extend(self.nobody(&pair)),
+            Some(Ok(_)) | None => {}
+        }
         found
+    }
+
+    /// What is wrong with a certificate that everyone would refuse, because it names no service.
+    fn nobody(&self, pair: &Pair) -> Option<String> {
+        let names = pair.certified.end_entity_cert().ok()?;
+        let wanted = || Peer::ALL.map(|peer| peer.name(&self.domain)).join(", ");
+        let is_nobody = super::named(names, &self.domain).is_empty();
+        is_nobody.then(|| format!("certificate_file: names none of {}", wanted()))
     }
 }
 

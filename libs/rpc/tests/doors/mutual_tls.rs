@@ -132,6 +132,23 @@ async fn who_has_business_there_gets_in_and_nobody_else() {
     assert_eq!(port.service.calls(), 2, "none of these came to the service");
 }
 
+#[test]
+fn a_certificate_that_names_no_service_is_a_mistake_of_the_config() {
+    let authority = Authority::new().unwrap();
+    let problems = |name: &str| {
+        let holder = Holder::named(&[name], 30, &authority, &authority.pem());
+        holder.config(&[SocketAddr::from(([127, 0, 0, 1], 50_051))]).problems()
+    };
+    for serving in ["rooms.chat.test", "gateway.chat.test", "*.chat.test"] {
+        assert_eq!(problems(serving), Vec::<String>::new(), "{serving}");
+    }
+    for nobody in ["rooms.other.test", "localhost", "page.chat.test", "chat.test"] {
+        let expected = "tls.certificate_file: names none of auth.chat.test, gateway.chat.test, \
+                        presence.chat.test, rooms.chat.test";
+        assert_eq!(problems(nobody), [expected], "{nobody}");
+    }
+}
+
 #[tokio::test]
 async fn callers_without_a_certificate_and_without_tls_get_nothing() {
     let authority = Authority::new().unwrap();

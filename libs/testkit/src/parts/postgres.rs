@@ -154,7 +154,7 @@ fn start(settings: &[String]) -> Result<Postgres> {
     let initdb = find_program("initdb", PACKAGE, &folders)?;
     let psql = find_program("psql", "postgresql-client", &folders)?;
     let dir = PartDir::new("postgres")?;
-    let user = rustix::process::geteuid().is_root().then_some("postgres");
+    let user = server_user();
     if let Some(user) = user {
         give(dir.path(), user)?;
     }
@@ -221,8 +221,13 @@ fn init(recipe: &Recipe, initdb: &Path, data: &Path, password: &str) -> Result<(
     output(&mut command).context("initdb failed").map(|_| ())
 }
 
-/// Makes a directory the property of a user.
-fn give(path: &Path, user: &str) -> Result<()> {
+/// Whom the server runs as, if not as the tests do.
+pub(super) fn server_user() -> Option<&'static str> {
+    rustix::process::geteuid().is_root().then_some("postgres")
+}
+
+/// Makes a file or a directory the property of a user.
+pub(super) fn give(path: &Path, user: &str) -> Result<()> {
     let id = |flag: &str| -> Result<u32> {
         let text = output(Command::new("id").args([flag, user]))
             .with_context(|| format!("no user {user}: install the Debian package {PACKAGE}"))?;

@@ -28,7 +28,13 @@ struct Inner {
 impl Redis {
     /// Starts one.
     pub async fn start() -> Result<Self> {
-        blocking(start).await
+        Self::start_with("").await
+    }
+
+    /// Starts one with lines of `redis.conf` beside the usual ones.
+    pub async fn start_with(conf: &str) -> Result<Self> {
+        let conf = conf.to_owned();
+        blocking(move || start(&conf)).await
     }
 
     /// `redis://127.0.0.1:<port>`
@@ -80,11 +86,11 @@ impl Redis {
     }
 }
 
-fn start() -> Result<Redis> {
+fn start(conf: &str) -> Result<Redis> {
     let dir = PartDir::new("redis")?;
     let port = free_port()?;
     let text = format!(
-        "port {port}\nbind 127.0.0.1\ndir {dir}\nsave \"\"\nappendonly no\ndaemonize no\n",
+        "port {port}\nbind 127.0.0.1\ndir {dir}\nsave \"\"\nappendonly no\ndaemonize no\n{conf}\n",
         dir = dir.path().display()
     );
     let file = dir.path().join("redis.conf");

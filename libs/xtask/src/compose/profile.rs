@@ -32,6 +32,8 @@ const ACME: &str = "https://pebble:14000/dir";
 const OURS: usize = 9;
 /// How long an authority on the same machine may take.
 const SIGNED_MAX: Duration = Duration::from_secs(60);
+/// Spans leave every 5 s.
+const TRACED_MAX: Duration = Duration::from_secs(60);
 /// Scrapes come every 15 s.
 const SCRAPED_MAX: Duration = Duration::from_secs(60);
 
@@ -46,17 +48,14 @@ impl Profile {
                 services.extend(["rabbitmq-1", "rabbitmq-2", "redis-primary", "keycloak-1"]);
             }
             Self::Observe => {
-                stand_in::need(shell, docker, &["prom/prometheus:v3.7.3"])?;
-                services.push("prometheus");
-                for (service, image) in [
-                    ("grafana", "grafana/grafana:12.2.0"),
-                    ("jaeger", "jaegertracing/jaeger:2.11.0"),
-                ] {
-                    if docker.has(image) || docker.output(&["pull", "--quiet", image]).is_ok() {
-                        services.push(service);
-                    } else {
-                        println!("compose: without {service}: {image} cannot be had here");
-                    }
+                let images = ["prom/prometheus:v3.7.3", "jaegertracing/jaeger:2.13.0"];
+                stand_in::need(shell, docker, &images)?;
+                services.extend(["prometheus", "jaeger"]);
+                let grafana = "grafana/grafana:12.2.0";
+                if docker.has(grafana) || docker.output(&["pull", "--quiet", grafana]).is_ok() {
+                    services.push("grafana");
+                } else {
+                    println!("compose: without grafana: {grafana} cannot be had here");
                 }
             }
             Self::Tls => {
@@ -137,6 +136,7 @@ impl Profile {
                 let opened = "sum(roomcast_gateway_connections_opened_total) > 0";
                 report.step("figures", || query(system, opened));
                 report.step("rules", || query(system, "prometheus_rule_group_rules > 0"));
+                report.step("traces", || traced(system.shell));
             }
         }
     }
@@ -177,6 +177,23 @@ fn nodes(system: &System) -> Result<()> {
     let running = status["running_nodes"].as_array().context("no running_nodes")?;
     ensure!(running.len() == 3, "{running:?}");
     Ok(())
+}
+
+/// Waits until Jaeger shows a message's way: by a gateway to rooms, and to somebody's socket.
+fn traced(shell: &Shell) -> Result<()> {
+    let url = "http://localhost:16686/api/traces?service=roomcast-rooms&limit=100";
+    wait(TRACED_MAX, "the trace of a message", || {
+        let command = shell.command("", "curl", &["--silent", "--fail", url]);
+        let Ok(answer) = shell::output(command) else { return Ok(false) };
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        let traces = answer["data"].as_array().context("Jaeger gave no list")?;
+        let whole = |trace: &serde_json::Value| {
+            let spans = trace["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let has = |name: &&str| spans.iter().any(|span| span["operationName"] == *name);
+            ["publish", "rooms.publish", "deliver"].iter().all(has)
+        };
+        Ok(traces.iter().any(whole))
+    })
 }
 
 /// Waits until a query of Prometheus has an answer.

@@ -50,7 +50,7 @@ fn make(shell: &Shell, docker: &Docker, image: &str) -> Result<()> {
             let toolchain = shell.command("", "rustc", &["--print", "sysroot"]);
             build(shell::output(toolchain)?.trim())
         }
-        "traefik" | "pebble" => {
+        "traefik" | "pebble" | "jaeger" => {
             let folder = tempfile::tempdir()?;
             std::fs::copy(tools::go_tool(shell, name)?, folder.path().join(name))?;
             if name == "pebble" {

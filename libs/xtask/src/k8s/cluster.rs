@@ -67,7 +67,16 @@ impl<'a> Cluster<'a> {
 
     /// Applies a manifest.
     pub fn apply(&self, manifest: &str) -> Result<()> {
-        let mut command = self.exec("kubectl", &["apply", "-f", "-"]);
+        self.apply_by(&[], manifest)
+    }
+
+    /// Applies a manifest all of whose objects belong into a namespace.
+    pub fn apply_in(&self, namespace: &str, manifest: &str) -> Result<()> {
+        self.apply_by(&["-n", namespace], manifest)
+    }
+
+    fn apply_by(&self, further: &[&str], manifest: &str) -> Result<()> {
+        let mut command = self.exec("kubectl", &[&["apply", "-f", "-"], further].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().context("kubectl has no input")?;
         input.write_all(manifest.as_bytes())?;

@@ -1,12 +1,12 @@
 //! The chart's Ingress under a real controller: Traefik in the cluster's network, and the chart's own
 //! conversation over it.
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::cluster::Cluster;
+use super::controller::Controller;
 use super::release::Release;
 use crate::docker::wait;
 use crate::parts::tools;
@@ -34,9 +34,6 @@ const ADDRESS: &str = "localhost:8000";
 /// Until it has read the cluster.
 const READ_MAX: Duration = Duration::from_secs(30);
 
-/// Traefik, which ends with its input.
-struct Controller(Child);
-
 /// Has the chart make its Ingress, and chats over it.
 pub fn play(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<()> {
     let program = tools::go_tool(cluster.shell(), "traefik")?;
@@ -47,7 +44,7 @@ pub fn play(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<()> {
         let token = cluster.kubectl(&["create", "token", "traefik", "-n", "kube-system"])?;
         let file = folder.path().join("token");
         std::fs::write(&file, token.trim())?;
-        let _controller = Controller::start(cluster, &program, &file)?;
+        let _controller = start(cluster, &program, &file)?;
         chat(cluster, release)
     });
     cluster.kubectl(&["delete", "ingressclass,clusterrolebinding", "traefik"])?;
@@ -55,36 +52,20 @@ pub fn play(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<()> {
     played
 }
 
-impl Controller {
-    fn start(cluster: &Cluster<'_>, program: &Path, token: &Path) -> Result<Self> {
-        let authority = cluster.shell().target().join("k8s/pki/ca.crt");
-        let provider = "--providers.kubernetesingress";
-        let words = [
-            "-c".to_owned(),
-            "\"$@\" & read -r _; kill $!; wait".to_owned(),
-            "controller".to_owned(),
-            program.to_string_lossy().into_owned(),
-            "--global.checknewversion=false".to_owned(),
-            format!("--entrypoints.web.address={ADDRESS}"),
-            format!("{provider}=true"),
-            format!("{provider}.endpoint=https://127.0.0.1:6443"),
-            format!("{provider}.token={}", token.display()),
-            format!("{provider}.certauthfilepath={}", authority.display()),
-        ];
-        let log = std::fs::File::create(cluster.shell().target().join("k8s/log/ingress.log"))?;
-        let mut command = cluster.exec("bash", &words);
-        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        Ok(Self(command.spawn().context("cannot run Traefik")?))
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        if let Err(error) = self.0.wait() {
-            eprintln!("ingress: {error}");
-        }
-    }
+/// Traefik, with a token of its account.
+fn start(cluster: &Cluster<'_>, program: &Path, token: &Path) -> Result<Controller> {
+    let authority = cluster.shell().target().join("k8s/pki/ca.crt");
+    let provider = "--providers.kubernetesingress";
+    let words = [
+        program.to_string_lossy().into_owned(),
+        "--global.checknewversion=false".to_owned(),
+        format!("--entrypoints.web.address={ADDRESS}"),
+        format!("{provider}=true"),
+        format!("{provider}.endpoint=https://127.0.0.1:6443"),
+        format!("{provider}.token={}", token.display()),
+        format!("{provider}.certauthfilepath={}", authority.display()),
+    ];
+    Controller::start(cluster, "ingress", &words)
 }
 
 /// The page is there, and two sockets talk.

@@ -2,6 +2,7 @@
 use anyhow::{Context, Result};
 
 use super::Wish;
+use super::certificates;
 use super::cluster::Cluster;
 use super::ingress;
 use super::leftover::Inventory;
@@ -48,9 +49,13 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
     if !wish.short {
         must(report.step("ingress", || ingress::play(cluster, &release)))?;
         must(report.step("service TLS", || service_tls::play(cluster, &release)))?;
+        must(report.step("cert-manager", || certificates::play(cluster, &release)))?;
     }
     must(report.step("helm uninstall", || {
         release.uninstall()?;
+        if !wish.short {
+            certificates::remove(cluster, &release)?;
+        }
         match &before {
             Some(before) => {
                 Inventory::take(cluster, release.namespace())?.nothing_new_since(before)?;

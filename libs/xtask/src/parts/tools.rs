@@ -67,8 +67,26 @@ const GO_TOOLS: [GoTool; 6] = [
     },
 ];
 
-/// What a stand-in for an image is made of; built when it is asked for, which takes ten minutes.
-const GO_PARTS: [GoTool; 2] = [
+/// What a stand-in for an image is made of, and controllers of a cluster; built when they are asked
+/// for, which takes some ten minutes each.
+const GO_PARTS: [GoTool; 4] = [
+    // The last minor release whose controller is part of its published module. What the chart says
+    // to it is the same since.
+    GoTool {
+        name: "cert-manager",
+        module: "github.com/cert-manager/cert-manager",
+        version: "v1.11.5",
+        package: "cmd/controller",
+        replaces: true,
+    },
+    // The same sources as Jaeger 2.13.0, which is no version that Go knows.
+    GoTool {
+        name: "jaeger",
+        module: "github.com/jaegertracing/jaeger",
+        version: "v1.76.0",
+        package: "cmd/jaeger",
+        replaces: true,
+    },
     GoTool {
         name: "traefik",
         module: "github.com/traefik/traefik/v3",
@@ -197,6 +215,9 @@ impl GoTool {
         let source = tempfile::tempdir()?;
         let ours = format!("module roomcast.test/{}\n{rest}\n{wish}\n", self.name);
         std::fs::write(source.path().join("go.mod"), ours)?;
+        // Its own sums hold for what it was released with.
+        let sums = std::fs::read(module.join("go.sum"))?;
+        std::fs::write(source.path().join("go.sum"), sums)?;
         let tools = format!("//go:build tools\n\npackage tools\n\nimport _ \"{package}\"\n");
         std::fs::write(source.path().join("tools.go"), tools)?;
         let program = into.join(self.name).to_string_lossy().into_owned();

@@ -21,8 +21,11 @@ use super::{Applied, Store, Swept, Terms};
 use crate::config::PresenceConfig;
 use crate::metrics;
 
+mod client;
 mod scripts;
 mod value;
+
+pub(crate) use client::client;
 
 use scripts::Scripts;
 
@@ -50,14 +53,14 @@ impl RedisStore {
     /// A store at `url`. Connects at first use.
     ///
     /// # Errors
-    /// `url` is not the address of a Redis.
+    /// `url` is not the address of a Redis, or the config's authorities cannot be read.
     pub fn new(url: &str, config: &PresenceConfig) -> anyhow::Result<Self> {
         let timeout = Duration::from_millis(config.redis_timeout_ms);
         let connections = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(Some(timeout));
-        let manager = Manager::new_with_config(url, connections)
-            .context("store: not the address of a Redis")?;
+        let info = client(url, config)?.get_connection_info().clone();
+        let manager = Manager::new_with_config(info, connections).context("store")?;
         let pool = Pool::builder(manager)
             .max_size(config.redis_connections_max)
             .wait_timeout(Some(timeout))

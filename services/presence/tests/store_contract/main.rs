@@ -18,6 +18,7 @@ mod people;
 
 mod batches;
 mod differential;
+mod encrypted;
 mod gateway;
 mod leases;
 mod reads;
