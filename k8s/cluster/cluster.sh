@@ -26,7 +26,7 @@ export BIN=$CACHE/k8s-$KUBERNETES KUBECONFIG=$STATE/kubeconfig
 NAME=roomcast-$(printf %s "$STATE" | sha256sum | head -c 8)
 RUN=/run/$NAME
 PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns pause)
-PACKAGES=(containerd containernetworking-plugins runc etcd-server iptables iproute2 conntrack openssl gcc libc6-dev)
+PACKAGES=(containerd containernetworking-plugins runc etcd-server iptables ipset iproute2 conntrack openssl gcc libc6-dev)
 
 in_network() { nsenter --net="/run/netns/$NAME" -- "$@"; }
 kubectl() { in_network "$BIN/kubectl" "$@"; }

@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 
 use cluster::Shape;
 use cluster::load::Load;
-use serde_json::json;
 use testkit::checker::Allowed;
 use testkit::client::Client;
 use testkit::history::Recorder;
 use testkit::member::{Member, MemberOptions};
 use testkit::poll;
 
-use crate::{s, turn};
+use crate::{head_count, s, turn};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_a_killed_gateway_recover_on_others_without_loss_or_repeat() {
@@ -64,15 +63,15 @@ async fn presence_is_right_within_12_s_of_a_crash_and_each_user_left_once() {
     let token = system.token("asker", &[]).unwrap();
     let (asker, _incoming, _) = Client::connect(&system.urls()[2], &token).await.unwrap();
     asker.subscribe(&room, None).await.unwrap();
-    let here = || async {
-        let stats = asker.command("presence_stats", json!({"channel": &*room})).await;
-        stats.ok().and_then(|stats| stats["num_users"].as_u64())
-    };
-    poll::until(s(10), "22 people here", || async { here().await == Some(22) }).await.unwrap();
+    head_count::settles(&asker, &room, 22, s(10)).await;
 
     let killed = Instant::now();
     system.gateways[0].kill9();
-    poll::until(s(12), "two people here", || async { here().await == Some(2) }).await.unwrap();
+    poll::until(s(12), "two people here", || async {
+        head_count::ask(&asker, &room).await.ok() == Some(2)
+    })
+    .await
+    .unwrap();
     println!("presence was right {:?} after the kill", killed.elapsed());
     let leaves = || {
         let mut leaves: HashMap<String, usize> = HashMap::new();

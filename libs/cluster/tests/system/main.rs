@@ -18,6 +18,7 @@ mod database_dies;
 mod drain;
 mod every_delivery;
 mod gateway_dies;
+mod head_count;
 mod long_absence;
 mod paused_processes;
 mod presence_store_dies;

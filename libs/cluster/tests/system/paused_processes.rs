@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use cluster::load::Load;
 use cluster::{Service, Shape, System};
-use serde_json::json;
 use testkit::checker::Allowed;
 use testkit::client::Client;
 use testkit::history::Outcome;
-use testkit::poll;
 
-use crate::{s, turn};
+use crate::{head_count, s, turn};
 
 const PAUSE: Duration = s(15);
 
@@ -71,27 +69,22 @@ async fn presence_stays_right_while_one_of_its_pods_is_paused() {
         client.subscribe(&room, None).await.unwrap();
         people.push((client, incoming));
     }
-    let here = |index: usize| {
-        let client = &people[index].0;
-        let room = room.clone();
-        async move {
-            let stats = client.command("presence_stats", json!({"channel": &*room})).await;
-            stats.ok().and_then(|stats| stats["num_users"].as_u64())
-        }
-    };
-    poll::until(s(10), "six people here", || async { here(0).await == Some(6) }).await.unwrap();
+    head_count::settles(&people[0].0, &room, 6, s(10)).await;
 
     system.presence[0].freeze();
     let frozen = tokio::time::Instant::now();
     // Leases must be kept through the other pod: nobody may vanish.
+    let mut answers = 0;
     while frozen.elapsed() < PAUSE {
-        for gateway in 0..3 {
-            if let Some(count) = here(gateway).await {
+        for (client, _) in &people[..3] {
+            if let Ok(count) = head_count::ask(client, &room).await {
                 assert_eq!(count, 6, "nobody went");
+                answers += 1;
             }
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    assert!(answers >= 15, "presence could be asked: {answers} times");
     system.presence[0].thaw();
-    poll::until(s(5), "six people here", || async { here(1).await == Some(6) }).await.unwrap();
+    head_count::settles(&people[1].0, &room, 6, s(5)).await;
 }

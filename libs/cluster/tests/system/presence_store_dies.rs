@@ -1,12 +1,13 @@
 //! Redis flushed and killed: messages are unaffected, presence is "unavailable" and never zero
 //! meanwhile, and right within 12 s after it is back.
+use std::time::Duration;
+
 use cluster::{Shape, System};
 use serde_json::{Value, json};
 use testkit::client::{Client, CommandError, Incoming};
-use testkit::poll;
 use tokio::sync::mpsc;
 
-use crate::{s, turn};
+use crate::{head_count, s, turn};
 
 struct People(Vec<(Client, mpsc::Receiver<Incoming>)>, std::sync::Arc<str>);
 
@@ -25,21 +26,12 @@ impl People {
     }
 
     async fn count(&self) -> Result<u64, CommandError> {
-        let stats = self.0[0].0.command("presence_stats", json!({"channel": &*self.1})).await?;
-        Ok(stats["num_users"].as_u64().unwrap_or(0))
+        head_count::ask(&self.0[0].0, &self.1).await
     }
 
-    /// Waits until every answer is five: each pod may give one that is a quarter of a second old.
-    async fn all_here(&self) {
-        let since = std::cell::Cell::new(tokio::time::Instant::now());
-        poll::until(s(10), "five people, said by every pod", || async {
-            if self.count().await.ok() != Some(5) {
-                since.set(tokio::time::Instant::now());
-            }
-            since.get().elapsed() > std::time::Duration::from_secs(1)
-        })
-        .await
-        .unwrap();
+    /// Waits until every pod says so.
+    async fn all_here(&self, wait: Duration) {
+        head_count::settles(&self.0[0].0, &self.1, 5, wait).await;
     }
 
     async fn chat_works(&mut self) {
@@ -64,14 +56,10 @@ async fn a_flushed_redis_is_filled_again_within_12_s() {
     let _turn = turn().await;
     let system = Shape::processes().start().await.unwrap();
     let mut people = People::join(&system).await;
-    poll::until(s(10), "five people", || async { people.count().await.ok() == Some(5) })
-        .await
-        .unwrap();
+    people.all_here(s(10)).await;
     system.outside().unwrap().redis.command(&["FLUSHALL"]).await.unwrap();
     people.chat_works().await;
-    poll::until(s(12), "five people again", || async { people.count().await.ok() == Some(5) })
-        .await
-        .unwrap();
+    people.all_here(s(12)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +67,7 @@ async fn a_killed_redis_makes_presence_unavailable_and_never_zero() {
     let _turn = turn().await;
     let system = Shape::processes().start().await.unwrap();
     let mut people = People::join(&system).await;
-    people.all_here().await;
+    people.all_here(s(10)).await;
     let redis = &system.outside().unwrap().redis;
     redis.kill9();
     people.chat_works().await;
@@ -94,14 +82,12 @@ async fn a_killed_redis_makes_presence_unavailable_and_never_zero() {
             }
             Err(CommandError::Unanswered(why)) => panic!("presence must answer: {why}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     assert!(refused > 0, "it was told that presence is unavailable");
     assert!(stats(&system).await["principals"].is_null(), "unknown is not zero");
     people.chat_works().await;
 
     redis.restart().await.unwrap();
-    poll::until(s(12), "five people again", || async { people.count().await.ok() == Some(5) })
-        .await
-        .unwrap();
+    people.all_here(s(12)).await;
 }

@@ -23,8 +23,7 @@ const DEFINITIONS: [(&str, &str, &str); 3] = [
         "v0.85.0",
         "example/prometheus-operator-crd",
     ),
-    // Later ones want a Go that nothing else here needs.
-    ("sigs.k8s.io/gateway-api", "v1.4.0", "config/crd/standard"),
+    tools::GATEWAY_API,
     ("github.com/cert-manager/cert-manager", "v1.21.2", "deploy/crds"),
 ];
 

@@ -67,22 +67,28 @@ impl<'a> Cluster<'a> {
 
     /// Applies a manifest.
     pub fn apply(&self, manifest: &str) -> Result<()> {
-        self.apply_by(&[], manifest)
+        self.read_by(&["apply", "-f", "-"], manifest)
     }
 
     /// Applies a manifest all of whose objects belong into a namespace.
     pub fn apply_in(&self, namespace: &str, manifest: &str) -> Result<()> {
-        self.apply_by(&["-n", namespace], manifest)
+        self.read_by(&["apply", "-f", "-", "-n", namespace], manifest)
     }
 
-    fn apply_by(&self, further: &[&str], manifest: &str) -> Result<()> {
-        let mut command = self.exec("kubectl", &[&["apply", "-f", "-"], further].concat());
+    /// Deletes what a manifest names, and waits until it is gone.
+    pub fn delete(&self, manifest: &str) -> Result<()> {
+        self.read_by(&["delete", "--ignore-not-found", "--timeout=60s", "-f", "-"], manifest)
+    }
+
+    /// A verb of kubectl that reads a manifest.
+    fn read_by(&self, verb: &[&str], manifest: &str) -> Result<()> {
+        let mut command = self.exec("kubectl", verb);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().context("kubectl has no input")?;
         input.write_all(manifest.as_bytes())?;
         drop(input);
         let status = child.wait()?;
-        if status.success() { Ok(()) } else { bail!("kubectl apply: {status}") }
+        if status.success() { Ok(()) } else { bail!("kubectl {}: {status}", verb[0]) }
     }
 
     /// Copies those images into the node that are not there yet.

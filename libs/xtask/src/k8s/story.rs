@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use super::Wish;
 use super::certificates;
 use super::cluster::Cluster;
-use super::ingress;
 use super::leftover::Inventory;
 use super::load::{Crowd, Target};
+use super::policies;
+use super::proxy;
 use super::release::Release;
 use super::service_tls;
 use crate::report::Report;
@@ -45,9 +46,27 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
         (release.image_sizes().unwrap_or_default(), installed)
     }))?;
     must(report.step("helm test", || release.test()))?;
+    // Stays to the end: whatever comes is not hindered by any policy.
+    let mut enforcer = None;
+    if !wish.short {
+        must(report.noted_step("network policies", || {
+            noted(policies::enforce(cluster, &release).and_then(|started| {
+                enforcer = Some(started);
+                policies::check(cluster, &release)
+            }))
+        }))?;
+        must(report.step("helm test, policies enforced", || release.test()))?;
+    }
     must(under_load(cluster, &release, wish.short, report))?;
     if !wish.short {
-        must(report.step("ingress", || ingress::play(cluster, &release)))?;
+        must(report.noted_step("network policies, other pods", || {
+            noted(policies::check(cluster, &release))
+        }))?;
+        must(report.step("ingress", || proxy::play(cluster, &release, &proxy::INGRESS)))?;
+        must(report.step("Gateway API", || {
+            proxy::add_kinds(cluster)?;
+            proxy::play(cluster, &release, &proxy::HTTP_ROUTE)
+        }))?;
         must(report.step("service TLS", || service_tls::play(cluster, &release)))?;
         must(report.step("cert-manager", || certificates::play(cluster, &release)))?;
     }
@@ -55,6 +74,8 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
         release.uninstall()?;
         if !wish.short {
             certificates::remove(cluster, &release)?;
+            proxy::remove_kinds(cluster)?;
+            policies::remove(cluster)?;
         }
         match &before {
             Some(before) => {
@@ -64,6 +85,14 @@ fn acts(cluster: &Cluster<'_>, wish: &Wish, report: &mut Report) -> Option<()> {
         }
         release.remove_namespace()
     }))
+}
+
+/// What a step saw, as its note.
+fn noted(seen: Result<String>) -> (Vec<String>, Result<()>) {
+    match seen {
+        Ok(line) => (vec![line], Ok(())),
+        Err(error) => (vec![], Err(error)),
+    }
 }
 
 fn under_load(
@@ -82,10 +111,7 @@ fn under_load(
     let mut step = |name: &str, moved: u64, work: &dyn Fn() -> Result<()>| {
         report.noted_step(name, || {
             let ended = work().and_then(|()| crowd.mark(name)).and_then(|seen| seen.moved(moved));
-            match ended {
-                Ok(figures) => (vec![figures.line()], Ok(())),
-                Err(error) => (vec![], Err(error)),
-            }
+            noted(ended.map(|figures| figures.line()))
         })
     };
     let mut passed =

@@ -20,6 +20,8 @@ struct GoTool {
     package: &'static str,
     /// Whether its go.mod replaces modules, which `go install` refuses.
     replaces: bool,
+    /// The sums of the module itself and of its go.mod, where the public database has none.
+    sums: Option<[&'static str; 2]>,
 }
 
 const GO_TOOLS: [GoTool; 6] = [
@@ -29,6 +31,7 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v4.3.1",
         package: "cmd/helm",
         replaces: false,
+        sums: None,
     },
     GoTool {
         name: "kubeconform",
@@ -36,6 +39,7 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v0.8.0",
         package: "cmd/kubeconform",
         replaces: false,
+        sums: None,
     },
     GoTool {
         name: "kube-score",
@@ -43,6 +47,7 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v1.20.0",
         package: "cmd/kube-score",
         replaces: false,
+        sums: None,
     },
     GoTool {
         name: "helm-docs",
@@ -50,6 +55,7 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v1.14.2",
         package: "cmd/helm-docs",
         replaces: false,
+        sums: None,
     },
     GoTool {
         name: "helm-unittest",
@@ -57,6 +63,7 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v1.1.2",
         package: "cmd/helm-unittest",
         replaces: true,
+        sums: None,
     },
     GoTool {
         name: "actionlint",
@@ -64,12 +71,13 @@ const GO_TOOLS: [GoTool; 6] = [
         version: "v1.7.12",
         package: "cmd/actionlint",
         replaces: false,
+        sums: None,
     },
 ];
 
 /// What a stand-in for an image is made of, and controllers of a cluster; built when they are asked
 /// for, which takes some ten minutes each.
-const GO_PARTS: [GoTool; 4] = [
+const GO_PARTS: [GoTool; 5] = [
     // The last minor release whose controller is part of its published module. What the chart says
     // to it is the same since.
     GoTool {
@@ -78,6 +86,7 @@ const GO_PARTS: [GoTool; 4] = [
         version: "v1.11.5",
         package: "cmd/controller",
         replaces: true,
+        sums: None,
     },
     // The same sources as Jaeger 2.13.0, which is no version that Go knows.
     GoTool {
@@ -86,6 +95,18 @@ const GO_PARTS: [GoTool; 4] = [
         version: "v1.76.0",
         package: "cmd/jaeger",
         replaces: true,
+        sums: None,
+    },
+    GoTool {
+        name: "kube-router",
+        module: "github.com/cloudnativelabs/kube-router/v2",
+        version: "v2.1.0",
+        package: "cmd/kube-router",
+        replaces: true,
+        sums: Some([
+            "h1:xWsptKtmZ44L+NjwFKoFAFlVdxCz8fka9A/eYJe95Ok=",
+            "h1:JU/k2Qqcph0myF1cRDLidz1SZdoSrPczuYcGxYRSP0A=",
+        ]),
     },
     GoTool {
         name: "traefik",
@@ -93,6 +114,7 @@ const GO_PARTS: [GoTool; 4] = [
         version: "v3.6.12",
         package: "cmd/traefik",
         replaces: true,
+        sums: None,
     },
     GoTool {
         name: "pebble",
@@ -100,8 +122,14 @@ const GO_PARTS: [GoTool; 4] = [
         version: "v2.10.1",
         package: "cmd/pebble",
         replaces: false,
+        sums: None,
     },
 ];
+
+/// The kinds of the Gateway API: module, release, folder. Later ones want a Go that nothing else here
+/// needs.
+pub const GATEWAY_API: (&str, &str, &str) =
+    ("sigs.k8s.io/gateway-api", "v1.4.0", "config/crd/standard");
 
 /// The oldest Go that builds all of them.
 const GO_MIN: (u32, u32) = (1, 26);
@@ -111,8 +139,7 @@ const PYTHON_LIST: &str = "libs/xtask/tools/requirements.txt";
 /// The files of the module that one of the Go tools comes from.
 pub fn go_files(shell: &Shell, name: &str) -> Result<PathBuf> {
     let mut tools = GO_TOOLS.iter().chain(&GO_PARTS);
-    let tool = tools.find(|tool| tool.name == name).context("no such tool")?;
-    go_module(shell, tool.module, tool.version)
+    tools.find(|tool| tool.name == name).context("no such tool")?.files(shell)
 }
 
 /// The program of one of the Go tools; built first if it is missing, which takes minutes.
@@ -178,9 +205,13 @@ pub fn go_folder(shell: &Shell) -> Result<PathBuf> {
 
 /// The folder of one Go module's files, as published.
 pub fn go_module(shell: &Shell, module: &str, version: &str) -> Result<PathBuf> {
-    let wish = format!("{module}@{version}");
-    let mut command = go(shell, &["mod", "download", "-json", &wish])?;
-    command.env("GOFLAGS", "-mod=mod").current_dir(std::env::temp_dir());
+    downloaded(shell, &format!("{module}@{version}"), &std::env::temp_dir())
+}
+
+/// The folder of what was asked for, as the module of `place` knows it.
+fn downloaded(shell: &Shell, wish: &str, place: &Path) -> Result<PathBuf> {
+    let mut command = go(shell, &["mod", "download", "-json", wish])?;
+    command.env("GOFLAGS", "-mod=mod").current_dir(place);
     let answer: serde_json::Value = serde_json::from_str(&shell::output(command)?)?;
     let folder = answer["Dir"].as_str().with_context(|| format!("{wish} has no folder"))?;
     Ok(PathBuf::from(folder))
@@ -198,6 +229,27 @@ pub fn kubernetes_schemas(shell: &Shell) -> Result<PathBuf> {
 }
 
 impl GoTool {
+    /// The folder of its module's files.
+    fn files(&self, shell: &Shell) -> Result<PathBuf> {
+        let Some(sums) = self.sum_lines() else {
+            return go_module(shell, self.module, self.version);
+        };
+        // Where the sums are at hand nobody is asked for them.
+        let place = tempfile::tempdir()?;
+        let needs =
+            format!("module roomcast.test/sums\nrequire {} {}\n", self.module, self.version);
+        std::fs::write(place.path().join("go.mod"), needs)?;
+        std::fs::write(place.path().join("go.sum"), sums)?;
+        downloaded(shell, self.module, place.path())
+    }
+
+    /// Its own lines of a `go.sum`.
+    fn sum_lines(&self) -> Option<String> {
+        let [files, needs] = self.sums?;
+        let of = format!("{} {}", self.module, self.version);
+        Some(format!("{of} {files}\n{of}/go.mod {needs}\n"))
+    }
+
     fn build(&self, shell: &Shell, into: &Path) -> Result<()> {
         let flags = ["-trimpath", "-ldflags", "-s -w"];
         let package = format!("{}/{}", self.module, self.package);
@@ -208,7 +260,7 @@ impl GoTool {
             return shell::run(command);
         }
         // A module of ours with the same go.mod, replacements included, needs the tool and builds it.
-        let module = go_module(shell, self.module, self.version)?;
+        let module = self.files(shell)?;
         let given = std::fs::read_to_string(module.join("go.mod"))?;
         let (_, rest) = given.split_once('\n').context("an empty go.mod")?;
         let wish = format!("require {} {}", self.module, self.version);
@@ -216,7 +268,8 @@ impl GoTool {
         let ours = format!("module roomcast.test/{}\n{rest}\n{wish}\n", self.name);
         std::fs::write(source.path().join("go.mod"), ours)?;
         // Its own sums hold for what it was released with.
-        let sums = std::fs::read(module.join("go.sum"))?;
+        let sums = std::fs::read_to_string(module.join("go.sum"))?;
+        let sums = sums + &self.sum_lines().unwrap_or_default();
         std::fs::write(source.path().join("go.sum"), sums)?;
         let tools = format!("//go:build tools\n\npackage tools\n\nimport _ \"{package}\"\n");
         std::fs::write(source.path().join("tools.go"), tools)?;
