@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 /// Longer than any answer may be old (`presence.counts_age_ms`), and enough questions to reach every pod.
 const SETTLED: Duration = Duration::from_secs(1);
+/// Between two questions: a connection may ask ten a second lastingly.
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// What whichever pod is asked says now.
 pub async fn ask(client: &Client, room: &str) -> Result<u64, CommandError> {
@@ -21,6 +23,7 @@ pub async fn ask(client: &Client, room: &str) -> Result<u64, CommandError> {
 pub async fn settles(client: &Client, room: &str, count: u64, wait: Duration) {
     let since = Cell::new(Instant::now());
     poll::until(wait + SETTLED, &format!("{count} people, said by every pod"), || async {
+        tokio::time::sleep(PAUSE).await;
         if ask(client, room).await.ok() != Some(count) {
             since.set(Instant::now());
         }
