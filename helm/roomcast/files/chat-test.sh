@@ -50,13 +50,25 @@ send() {
   printf "\\x81$head\\x00\\x00\\x00\\x00%s" "$2" >&"$1"
 }
 
-# await SOCKET PATTERN - reads until it has come. Between two braces stands never more than one frame's head.
+# end TEXT - its last 300 characters.
+end() {
+  printf '%s' "${1:$((${#1} > 300 ? ${#1} - 300 : 0))}"
+}
+
+# await SOCKET PATTERN - reads until it has come; what came instead is then in $INSTEAD.
+# Between two braces stands never more than one frame's head.
 await() {
   local got='' part
   until [[ $got == *$2* ]]; do
-    IFS= read -r -d '}' -t "$PATIENCE" part <&"$1" || fail "no $2, but: ${got:0:300}"
+    IFS= read -r -d '}' -t "$PATIENCE" part <&"$1" || {
+      INSTEAD="no $2, but: ${got:0:300}"
+      return 1
+    }
     got+=$part'}'
-    [[ $got != *'"error":{'* ]] || fail "${got: -300}"
+    [[ $got != *'"error":{'* ]] || {
+      INSTEAD=$(end "$got")
+      return 1
+    }
   done
 }
 
@@ -70,16 +82,27 @@ upgraded() {
   [[ $head == 'HTTP/1.1 101'* ]] || fail "no WebSocket: ${head:0:300}"
 }
 
-# client TOKEN - a connected socket in $SOCKET, subscribed to the room.
-client() {
+# join TOKEN - a connected socket in $SOCKET, subscribed to the room.
+join() {
   connect "$GATEWAY"
   printf 'GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%s\r\n%s\r\n\r\n' \
     "$GATEWAY" 'Sec-WebSocket-Version: 13' 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' >&"$SOCKET"
   upgraded "$SOCKET"
   send "$SOCKET" "{\"id\":1,\"connect\":{\"token\":\"$1\"}}"
-  await "$SOCKET" '"connect":{'
+  await "$SOCKET" '"connect":{' || return 1
   send "$SOCKET" "{\"id\":2,\"subscribe\":{\"channel\":\"$ROOM\"}}"
   await "$SOCKET" '"id":2,"subscribe":{'
+}
+
+# client TOKEN - the same; what is temporary is tried again, as an SDK does. After an installation the issuer may
+# have started just now.
+client() {
+  local tries=$PATIENCE
+  until join "$1"; do
+    [[ $INSTEAD == *'"temporary":true'* ]] && ((--tries)) || fail "$INSTEAD"
+    exec {SOCKET}>&-
+    read -r -t 1 _ <> <(:) || true # a second's sleep without a program
+  done
 }
 
 if [[ -z ${TOKEN:-} ]]; then
@@ -96,11 +119,11 @@ writer=$SOCKET
 client "$TOKEN"
 reader=$SOCKET
 send "$writer" "{\"id\":3,\"publish\":{\"channel\":\"$ROOM\",\"data\":{\"kind\":\"text\",\"text\":\"$TEXT\"}}}"
-await "$writer" '"id":3,"publish":{'
-await "$reader" "$TEXT"
+await "$writer" '"id":3,"publish":{' || fail "$INSTEAD"
+await "$reader" "$TEXT" || fail "$INSTEAD"
 echo 'written on one socket, read on the other'
 
 answer=$(post "$GATEWAY" /api/v1/users/disconnect application/json \
   '{"issuer":"https://nobody.example","subject":"nobody"}' "Authorization: Bearer $TOKEN")
-[[ $answer == 'HTTP/1.1 200'* ]] || fail "admin call: ${answer: -300}"
+[[ $answer == 'HTTP/1.1 200'* ]] || fail "admin call: $(end "$answer")"
 echo 'an admin may administer'

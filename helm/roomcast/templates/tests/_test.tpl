@@ -10,8 +10,8 @@ metadata:
     helm.sh/hook: test
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
-  restartPolicy: Never
-  # A part that is still coming up is waited for no longer than this.
+  # A part that is still coming up, or a network that does not know the pod yet, is waited for, but no longer than this.
+  restartPolicy: OnFailure
   activeDeadlineSeconds: 120
   {{- include "roomcast.pod.head" $call | nindent 2 }}
   containers:

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::docker::Docker;
+use crate::docker::{Docker, stand_in};
 use crate::parts;
 use crate::shell::{self, Shell};
 
@@ -105,7 +105,10 @@ impl<'a> Cluster<'a> {
             return Ok(());
         }
         // Where no daemon runs, one is started for as long as it is needed.
-        let _daemon = Docker::open(self.shell)?;
+        let docker = Docker::open(self.shell)?;
+        let official = stand_in::FOR_IMAGES.into_iter().chain(stand_in::FOR_COMPOSE);
+        let official: Vec<&str> = official.filter(|image| words.contains(image)).collect();
+        stand_in::need(self.shell, &docker, &official)?;
         self.script(&words)
     }
 

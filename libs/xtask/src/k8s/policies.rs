@@ -16,7 +16,7 @@ use crate::parts::tools;
 use crate::shell;
 
 /// Whom each component may open a connection to, as docs/ARCHITECTURE.md has it.
-const ARROWS: [(&str, &[(&str, u16)]); 6] = [
+const ARROWS: [(&str, &[(&str, u16)]); 8] = [
     (
         "gateway",
         &[
@@ -34,34 +34,15 @@ const ARROWS: [(&str, &[(&str, u16)]); 6] = [
     ),
     ("presence", &[("dev-redis", 6379), ("dev-rabbitmq", 5672)]),
     ("dev-front", &[("gateway", 8080), ("page", 8080)]),
-    // What is for everybody, and metrics, whose readers the values do not name.
-    (
-        STRANGER,
-        &[
-            ("gateway", 8080),
-            ("page", 8080),
-            ("dev-front", 8080),
-            ("dev-keycloak", 8080),
-            ("gateway", 9090),
-            ("auth", 9090),
-            ("rooms", 9090),
-            ("presence", 9090),
-        ],
-    ),
+    // As `k8s/test-values.yaml` names who comes from outside.
+    ("visitor", &[("gateway", 8080), ("page", 8080), ("dev-front", 8080), ("dev-keycloak", 8080)]),
+    ("monitor", &[("gateway", 9090), ("auth", 9090), ("rooms", 9090), ("presence", 9090)]),
+    ("operator", &[("rooms", 50052)]),
 ];
-/// A pod of another namespace, which no policy keeps from going wherever it likes.
+/// Pods of another namespace, which no policy keeps from going wherever they like. The last one nobody
+/// lets in.
+const OUTSIDERS: [&str; 4] = ["visitor", "monitor", "operator", STRANGER];
 const STRANGER: &str = "stranger";
-const STRANGERS_POD: &str = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: stranger
-  namespace: default
-  labels: { app.kubernetes.io/component: stranger }
-spec:
-  terminationGracePeriodSeconds: 0
-  containers: [{ name: pause, image: \"roomcast.test/pause:1\", imagePullPolicy: Never }]
-";
 /// Prints those of its arguments, `address:port`, that take a connection.
 const TRY: &str = r#"for to in "$@"; do
   (timeout 3 bash -c "exec 3<>/dev/tcp/${to/://}" 2>/dev/null && echo "$to") &
@@ -80,8 +61,9 @@ struct Pod {
 /// Starts the enforcer, after a look at what is open without it.
 pub fn enforce(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<Controller> {
     let program = tools::go_tool(cluster.shell(), "kube-router")?;
-    cluster.apply(STRANGERS_POD)?;
-    cluster.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "pod/stranger"])?;
+    cluster.apply(&outsiders())?;
+    let ready = ["wait", "--for=condition=Ready", "--timeout=60s", "pod"];
+    cluster.kubectl(&[&ready[..], &OUTSIDERS].concat())?;
     // A port that nobody listens on would be closed to everybody, policies or not.
     let pods = pods(cluster, release)?;
     let stranger = pods.iter().find(|pod| pod.component == STRANGER).context("no stranger")?;
@@ -125,12 +107,24 @@ pub fn check(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<String> {
     Ok(format!("{tried} connections tried between {} pods: {open} open", pods.len()))
 }
 
-/// Removes the stranger.
+/// Removes the outsiders.
 pub fn remove(cluster: &Cluster<'_>) -> Result<()> {
-    cluster.delete(STRANGERS_POD)
+    cluster.delete(&outsiders())
 }
 
-/// All that run, and the stranger.
+fn outsiders() -> String {
+    let pod = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  namespace: default\n  \
+             labels: {{ app.kubernetes.io/component: {name} }}\nspec:\n  \
+             terminationGracePeriodSeconds: 0\n  containers:\n  \
+             - {{ name: pause, image: \"roomcast.test/pause:1\", imagePullPolicy: Never }}\n"
+        )
+    };
+    OUTSIDERS.map(pod).concat()
+}
+
+/// All that run, and the outsiders.
 fn pods(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<Vec<Pod>> {
     let running = ["get", "pods", "--field-selector=status.phase=Running", "-o", "json"];
     let mut pods = Vec::new();

@@ -26,6 +26,8 @@ pub struct Pace {
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// While no set has ever been had.
+const FIRST_SET_RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Keeps `ring` fresh until `shutdown`. `issuer` names it in logs and metrics.
 pub async fn refresh(
@@ -65,7 +67,7 @@ pub async fn refresh(
                 );
             }
         }
-        let later = retry(pace, failures);
+        let later = retry(pace, failures, ever);
         let not_before = began + if ever { pace.floor } else { later.min(pace.floor) };
         let next = began + if failed { later } else { jittered(pace.every) };
         ring.round.send_modify(|round| {
@@ -96,9 +98,10 @@ async fn asked(ring: &KeyRing, not_before: Instant) {
 
 /// How long after the start of the last of `failures` failed fetches the next one comes by itself.
 /// Short at first: without any key nobody can connect, so the first set is worth some haste.
-fn retry(pace: Pace, failures: u32) -> Duration {
+/// An issuer that starts beside us is there at any moment.
+fn retry(pace: Pace, failures: u32, ever: bool) -> Duration {
     let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(8));
-    doubled.min(RETRY_MAX).min(pace.every)
+    doubled.min(if ever { RETRY_MAX } else { FIRST_SET_RETRY_MAX }).min(pace.every)
 }
 
 fn jittered(every: Duration) -> Duration {
@@ -112,11 +115,12 @@ mod tests {
     #[test]
     fn retries_begin_soon_and_grow_to_a_minute() {
         let pace = Pace { every: Duration::from_secs(600), floor: Duration::from_secs(10) };
-        assert_eq!(retry(pace, 1), Duration::from_millis(500));
-        assert_eq!(retry(pace, 3), Duration::from_secs(2));
-        assert_eq!(retry(pace, 6), Duration::from_secs(16));
-        assert_eq!(retry(pace, 40), Duration::from_secs(60));
+        assert_eq!(retry(pace, 1, true), Duration::from_millis(500));
+        assert_eq!(retry(pace, 3, true), Duration::from_secs(2));
+        assert_eq!(retry(pace, 6, true), Duration::from_secs(16));
+        assert_eq!(retry(pace, 40, true), Duration::from_secs(60));
+        assert_eq!(retry(pace, 40, false), Duration::from_secs(5), "without any set yet");
         let quick = Pace { every: Duration::from_millis(300), floor: Duration::from_millis(100) };
-        assert_eq!(retry(quick, 9), Duration::from_millis(300));
+        assert_eq!(retry(quick, 9, true), Duration::from_millis(300));
     }
 }
