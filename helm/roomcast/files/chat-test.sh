@@ -99,7 +99,7 @@ join() {
 client() {
   local tries=$PATIENCE
   until join "$1"; do
-    [[ $INSTEAD == *'"temporary":true'* ]] && ((--tries)) || fail "$INSTEAD"
+    if [[ $INSTEAD != *'"temporary":true'* ]] || ((--tries == 0)); then fail "$INSTEAD"; fi
     exec {SOCKET}>&-
     read -r -t 1 _ <> <(:) || true # a second's sleep without a program
   done

@@ -111,8 +111,9 @@ spec:
   egress:
     {{- if not .as }}
     # names
-    - ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
-      {{- with $root.Values.networkPolicy.dns.peers }}
+    {{- $dns := $root.Values.networkPolicy.dns }}
+    - ports: [{ protocol: UDP, port: {{ $dns.port }} }, { protocol: TCP, port: {{ $dns.port }} }]
+      {{- with $dns.peers }}
       to:
         {{- toYaml . | nindent 8 }}
       {{- end }}
