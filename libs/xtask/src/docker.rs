@@ -121,7 +121,7 @@ impl Drop for Docker {
 }
 
 /// Looks again and again until something holds; after `longest` it is an error.
-pub fn wait(longest: Duration, what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
+pub fn wait(longest: Duration, what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while !holds()? {
         if begun.elapsed() > longest {

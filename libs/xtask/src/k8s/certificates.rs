@@ -66,7 +66,7 @@ pub fn play(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<()> {
         let plain: Vec<&str> = text.lines().filter(|line| !line.contains("{{")).collect();
         cluster.apply(&plain.join("\n"))?;
     }
-    let kubeconfig = cluster.shell().target().join("k8s/kubeconfig");
+    let kubeconfig = cluster.state().join("kubeconfig");
     let words = [
         program.to_string_lossy().into_owned(),
         format!("--kubeconfig={}", kubeconfig.display()),

@@ -1,5 +1,6 @@
 //! The test cluster as Rust sees it: its script, and commands inside its network.
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,11 @@ impl<'a> Cluster<'a> {
     /// Where its commands run.
     pub fn shell(&self) -> &'a Shell {
         self.shell
+    }
+
+    /// The folder of its state: config, keys, logs.
+    pub fn state(&self) -> PathBuf {
+        self.shell.target().join("k8s")
     }
 
     /// Runs the script.
@@ -122,7 +128,7 @@ impl<'a> Cluster<'a> {
     fn command<S: AsRef<str>>(&self, words: &[S]) -> Command {
         let mut command = self.shell.command("", "bash", &[SCRIPT]);
         command.args(words.iter().map(AsRef::as_ref));
-        command.env("STATE", self.shell.target().join("k8s"));
+        command.env("STATE", self.state());
         command
     }
 }

@@ -15,7 +15,7 @@ impl Controller {
     /// Starts a program with these arguments. Its log lies with the cluster's others, as `NAME.log`.
     pub fn start(cluster: &Cluster<'_>, name: &'static str, words: &[String]) -> Result<Self> {
         let held = ["-c", "\"$@\" & read -r _; kill $!; wait", "controller"].map(str::to_owned);
-        let place = cluster.shell().target().join("k8s/log").join(name).with_extension("log");
+        let place = cluster.state().join("log").join(name).with_extension("log");
         let log = std::fs::File::create(place)?;
         let mut command = cluster.exec("bash", &[&held, words].concat());
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);

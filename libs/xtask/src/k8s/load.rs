@@ -32,7 +32,7 @@ impl Crowd {
         command.env("NODE_OPTIONS", "--no-warnings").env("CONNECTIONS", connections.to_string());
         command.env("URL", &target.url).env("TOKEN_URL", &target.token_url);
         command.env("TOKEN_FORMS", &target.token_forms);
-        let log = std::fs::File::create(cluster.shell().target().join("k8s/log/load.log"))?;
+        let log = std::fs::File::create(cluster.state().join("log/load.log"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().context("cannot run node")?;
         let input = child.stdin.take();

@@ -1,7 +1,6 @@
 //! The chart's NetworkPolicies under a real enforcer, kube-router in the cluster's network: from inside
 //! each pod's own network every port of every other pod is tried. Where an arrow leads to answers, and
 //! nothing else.
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -55,6 +54,8 @@ struct Pod {
     component: String,
     name: String,
     address: String,
+    /// The name of its network on the node.
+    network: String,
     ports: Vec<u16>,
 }
 
@@ -67,9 +68,10 @@ pub fn enforce(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<Controlle
     // A port that nobody listens on would be closed to everybody, policies or not.
     let pods = pods(cluster, release)?;
     let stranger = pods.iter().find(|pod| pod.component == STRANGER).context("no stranger")?;
-    let (all, open) = (others(&pods, stranger), reached(cluster, &pods, stranger)?);
+    let all = others(&pods, stranger);
+    let open = reached(cluster, stranger, &all)?;
     ensure!(open.len() == all.len(), "closed before anything is enforced: {:?}", &all - &open);
-    let kubeconfig = cluster.shell().target().join("k8s/kubeconfig");
+    let kubeconfig = cluster.state().join("kubeconfig");
     let words = [
         program.to_string_lossy().into_owned(),
         format!("--kubeconfig={}", kubeconfig.display()),
@@ -86,24 +88,21 @@ pub fn enforce(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<Controlle
 /// Tries every connection between any two pods; gives a line with how many there were.
 pub fn check(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<String> {
     let pods = pods(cluster, release)?;
-    let (wrong, seen) = (RefCell::new(Vec::new()), RefCell::new((0, 0)));
-    let right = || {
-        let (mut found, mut tried, mut open) = (Vec::new(), 0, 0);
+    let (mut wrong, mut tried, mut open) = (Vec::new(), 0, 0);
+    let ended = wait(ENFORCED_MAX, "policies enforced", || {
+        (wrong, tried, open) = (Vec::new(), 0, 0);
         for from in &pods {
-            let reached = reached(cluster, &pods, from)?;
-            tried += others(&pods, from).len();
+            let others = others(&pods, from);
+            let reached = reached(cluster, from, &others)?;
+            tried += others.len();
             open += reached.len();
             let wanted = wanted(&pods, from);
-            found.extend(reached.difference(&wanted).map(|to| format!("{} > {to}", from.name)));
-            found.extend(wanted.difference(&reached).map(|to| format!("{} ≯ {to}", from.name)));
+            wrong.extend(reached.difference(&wanted).map(|to| format!("{} > {to}", from.name)));
+            wrong.extend(wanted.difference(&reached).map(|to| format!("{} ≯ {to}", from.name)));
         }
-        seen.replace((tried, open));
-        wrong.replace(found);
-        Ok(wrong.borrow().is_empty())
-    };
-    let ended = wait(ENFORCED_MAX, "policies enforced", right);
-    ended.with_context(|| format!("open or closed by mistake: {:?}", wrong.borrow()))?;
-    let (tried, open) = *seen.borrow();
+        Ok(wrong.is_empty())
+    });
+    ended.with_context(|| format!("open or closed by mistake: {wrong:?}"))?;
     Ok(format!("{tried} connections tried between {} pods: {open} open", pods.len()))
 }
 
@@ -133,7 +132,7 @@ fn pods(cluster: &Cluster<'_>, release: &Release<'_>) -> Result<Vec<Pod>> {
         let items = list["items"].as_array().context("kubectl gave no list")?;
         let stay = items.iter().filter(|item| item["metadata"]["deletionTimestamp"].is_null());
         for item in stay {
-            pods.push(Pod::read(item).context("a pod without a component or an address")?);
+            pods.push(Pod::read(cluster, item)?);
         }
     }
     Ok(pods)
@@ -157,13 +156,15 @@ fn wanted(pods: &[Pod], from: &Pod) -> BTreeSet<String> {
     led_to.collect()
 }
 
-/// Those of [`others`] that take a connection from this pod.
-fn reached(cluster: &Cluster<'_>, pods: &[Pod], from: &Pod) -> Result<BTreeSet<String>> {
-    let network = network(cluster, &from.address)?;
-    let begin = ["netns", "exec", &network, "bash", "-c", TRY, "try"];
-    let targets = others(pods, from);
+/// Those that take a connection from this pod.
+fn reached(
+    cluster: &Cluster<'_>,
+    from: &Pod,
+    others: &BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
+    let begin = ["netns", "exec", &from.network, "bash", "-c", TRY, "try"];
     let mut command = cluster.shell().command("", "ip", &begin);
-    command.args(&targets);
+    command.args(others);
     Ok(shell::output(command)?.lines().map(str::to_owned).collect())
 }
 
@@ -182,15 +183,19 @@ fn network(cluster: &Cluster<'_>, address: &str) -> Result<String> {
 }
 
 impl Pod {
-    fn read(item: &Value) -> Option<Self> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let containers = item["spec"]["containers"].as_array()?;
+    fn read(cluster: &Cluster<'_>, item: &Value) -> Result<Self> {
+        let text = |value: &Value| {
+            value.as_str().map(str::to_owned).context("a pod without a component or an address")
+        };
+        let containers = item["spec"]["containers"].as_array().context("a pod of nothing")?;
         let ports = containers.iter().filter_map(|container| container["ports"].as_array());
         let numbers = ports.flatten().filter_map(|port| port["containerPort"].as_u64());
-        Some(Self {
+        let address = text(&item["status"]["podIP"])?;
+        Ok(Self {
             component: text(&item["metadata"]["labels"]["app.kubernetes.io/component"])?,
             name: text(&item["metadata"]["name"])?,
-            address: text(&item["status"]["podIP"])?,
+            network: network(cluster, &address)?,
+            address,
             ports: numbers.filter_map(|number| number.try_into().ok()).collect(),
         })
     }
@@ -210,6 +215,7 @@ mod tests {
             component: component.to_owned(),
             name: name.to_owned(),
             address: format!("10.0.0.{last}"),
+            network: String::new(),
             ports: ports.to_vec(),
         };
         let pods = [

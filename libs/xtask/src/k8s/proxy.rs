@@ -117,7 +117,7 @@ fn start(
     token: &Path,
     provider: &'static str,
 ) -> Result<Controller> {
-    let authority = cluster.shell().target().join("k8s/pki/ca.crt");
+    let authority = cluster.state().join("pki/ca.crt");
     let words = [
         program.to_string_lossy().into_owned(),
         "--global.checknewversion=false".to_owned(),
